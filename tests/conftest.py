@@ -1,0 +1,101 @@
+"""What holds for every test: it leaves nothing running, and it is repeatable.
+
+Unclosed sockets, files and event loops need no guard of ours: they warn when they are
+collected, and pytest is told that a warning is an error.
+"""
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# `default` gives every machine the same examples: a red run can be run again.
+settings.register_profile(
+    "default", derandomize=True, deadline=None, max_examples=100, database=None
+)
+settings.register_profile("soak", deadline=None, max_examples=5_000, print_blob=True)
+settings.load_profile("default")  # --hypothesis-profile=soak comes later and wins
+
+SETTLE_S = 2.0  # how long what a test has stopped may take to end
+
+# Ends with the last grpc.aio object, which may have to wait for the garbage collector.
+GRPC_AIO_POLLER = "(_poll_wrapper)"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skip",
+        action="store_true",
+        help="fail when a test is skipped: this machine must have it all",
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not reporter or not session.config.getoption("--no-skip"):
+        return
+    if reporter.stats.get("skipped"):
+        reporter.write_line("\n--no-skip: something was skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_running() -> Iterator[None]:
+    threads, children = set(threading.enumerate()), child_processes()
+    yield
+    deadline = time.monotonic() + SETTLE_S
+    leaked = [
+        *surviving_threads(threads, deadline),
+        *surviving_children(children, deadline),
+    ]
+    if leaked:
+        pytest.fail(f"the test left behind: {', '.join(leaked)}", pytrace=False)
+
+
+def surviving_threads(before: set[threading.Thread], deadline: float) -> list[str]:
+    """Return the names of threads started since `before` that do not end in time."""
+    new = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and not thread.name.endswith(GRPC_AIO_POLLER)
+    ]
+    if new:
+        gc.collect()  # what owned them may be garbage already
+    for thread in new:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [f"thread {thread.name}" for thread in new if thread.is_alive()]
+
+
+def surviving_children(before: set[int], deadline: float) -> list[str]:
+    """Return the processes started since `before` that nobody waited for; end them."""
+    survivors: list[str] = []
+    for pid in child_processes() - before:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            pidfd = os.pidfd_open(pid)
+            try:
+                select.select([pidfd], [], [], max(0.0, deadline - time.monotonic()))
+            finally:
+                os.close(pidfd)
+            survivors.append(f"process {pid} ({command_line(pid)})")
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    return survivors
+
+
+def child_processes() -> set[int]:
+    """Return our children, also those that ended unwaited for (Linux only)."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for path in lists for pid in path.read_text().split()}
+
+
+def command_line(pid: int) -> str:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return b" ".join(words).decode(errors="replace").strip() or "a zombie"
