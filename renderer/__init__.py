@@ -1,0 +1,1 @@
+"""The renderer process: talk to the main process over named channels."""
