@@ -1,0 +1,41 @@
+# Every target is one line, and one command of a tool that `pip install -e '.[dev]'` brings.
+PYTHON ?= python
+BIN := $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("scripts"))')
+
+.DEFAULT_GOAL := help
+.PHONY: help check test lint types contract generate wire-coverage wheel interop bench soak
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+check: lint types contract ## all that can be known without running the tests
+
+test: ## the whole suite; downloads nothing
+	$(PYTHON) -m pytest
+
+lint: ## formatting, style, layers
+	$(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/lint-imports
+
+types: ## mypy and pyright, both strict
+	$(PYTHON) -m mypy && $(PYTHON) -m pyright --pythonpath $(BIN)/python
+
+contract: ## stubs up to date, the .proto clean, nothing broken for old clients
+	$(PYTHON) proto/generate.py --check && cd proto && $(BIN)/buf lint && $(BIN)/buf breaking --against baseline.binpb
+
+generate: ## rebuild generated/ from proto/
+	$(PYTHON) proto/generate.py
+
+wire-coverage: ## every branch of renderer/wire, by its own unit tests
+	$(BIN)/coverage run --branch --source=renderer.wire -m pytest tests/unit/renderer/wire && $(BIN)/coverage report --fail-under=100
+
+wheel: ## build, look inside, and run the demo from an empty environment
+	$(PYTHON) -m build && $(PYTHON) -m pytest -m "" tests/packaging
+
+interop: ## foreign clients; what is missing on this machine fails
+	for lock in $$(find renderer tests -name package-lock.json -not -path '*/node_modules/*'); do npm ci --prefix $$(dirname $$lock) || exit; done && $(PYTHON) -m pytest --no-skip tests/interop
+
+bench: ## measure
+	$(PYTHON) -m pytest -m bench tests/bench
+
+soak: ## the property tests with fifty times the examples, for an hour or so
+	$(PYTHON) -m pytest --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 tests/property
