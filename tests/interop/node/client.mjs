@@ -1,10 +1,10 @@
 // The smallest renderer (no acks, no resume), from ipc.proto and PROTOCOL.md. Run: node client.mjs 127.0.0.1:PORT
-import grpc from '@grpc/grpc-js'
+import { credentials, loadPackageDefinition } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 // longs as strings: a number is exact up to 2^53 only, and a Long object is no key for a Map.
 const options = { keepCase: true, longs: String, enums: String, arrays: true, objects: true, oneofs: true }
 const proto = loadSync(`${import.meta.dirname}/../../../proto/electron_ipc/v1/ipc.proto`, options)
-const { IpcService } = grpc.loadPackageDefinition(proto).electron_ipc.v1
+const { IpcService } = loadPackageDefinition(proto).electron_ipc.v1
 function toValue(x) {
   if (x === null) return { null_value: true }
   if (typeof x === 'boolean') return { bool_value: x }
@@ -17,14 +17,13 @@ function toValue(x) {
   return { container: 'CONTAINER_OBJECT', keys: Object.keys(x), items: Object.values(x).map(toValue) }
 }
 function fromValue({ kind, container, keys, items, ...scalar }) {
-  if (kind === 'null_value') return null
   if (kind === 'int_value') return Number.isSafeInteger(+scalar[kind]) ? +scalar[kind] : BigInt(scalar[kind])
   if (container === 'CONTAINER_LIST') return items.map(fromValue)
   if (container === 'CONTAINER_OBJECT') return Object.fromEntries(keys.map((key, i) => [key, fromValue(items[i])]))
   if (scalar.ext || scalar[kind] === undefined) throw new TypeError(`this client cannot read ${scalar.ext ?? container}`)
-  return scalar[kind]
+  return kind === 'null_value' ? null : scalar[kind]
 }
-const stream = new IpcService(process.argv[2], grpc.credentials.createInsecure()).Stream()
+const stream = new IpcService(process.argv[2], credentials.createInsecure()).Stream()
 let [sent, lastId, listeners, pending] = [0, 0, new Map(), new Map()]
 const put = message => { stream.write({ messages: [message] }); sent += 1 }
 async function ask(kind, channel, args) {
@@ -32,7 +31,8 @@ async function ask(kind, channel, args) {
   put({ id, call: { kind, channel, args: args.map(toValue) } })
   const { value, failure } = await new Promise((resolve, reject) => pending.set(id, { resolve, reject }))
   if (value) return fromValue(value)
-  throw new Error(`${failure?.reason ?? 'PROTOCOL'}: ${failure?.name} ${failure?.message}`)
+  const { reason = 'REMOTE_ERROR', name = '', message = '' } = failure ?? { reason: 'PROTOCOL' }
+  throw Object.assign(new Error(`${channel}: ${reason} ${name} ${message}`), { reason })
 }
 const ipc = {
   on: (channel, listener) => listeners.set(channel, listener),
@@ -42,12 +42,12 @@ const ipc = {
   close: () => stream.end({ goodbye: { reason: 'GOODBYE_REASON_CLOSED', last_sent: sent } }),
 }
 function take({ id, kind, event, reply }) {
-  if (kind === 'event') listeners.get(event.channel)?.(...event.args.map(fromValue))
-  else if (kind === 'reply') pending.get(id)?.resolve(reply)
+  if (kind === 'event') listeners.get(event.channel ?? '')?.(...event.args.map(fromValue))
+  else if (kind === 'reply') pending.get(id)?.resolve(reply) // an id that we do not know is ignored
   else if (id && kind !== 'cancel') put({ id, reply: { failure: { reason: 'UNIMPLEMENTED' } } }) // no handlers here
 }
-stream.on('data', ({ messages, goodbye }) => {
-  if (!stream.writableEnded) messages.forEach(take) // what comes after our own goodbye is not consumed
+stream.on('data', ({ messages, goodbye }) => { // what comes after our own goodbye is not consumed
+  if (!stream.writableEnded) messages.forEach(take)
   if (goodbye && !stream.writableEnded) ipc.close()
 })
 stream.on('error', console.error).on('status', () => pending.forEach(call => call.reject(new Error('the link ended'))))
