@@ -1,0 +1,96 @@
+"""Frames as bytes: parsing what arrives, joining what goes out.
+
+A message is serialized once, when it is put on the session; a frame is then a
+concatenation, because protobuf fields may simply be appended to each other. The
+fields are appended in the order of their numbers, so that the result is the same,
+byte for byte, as protobuf's own serialization of the whole frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.errors import RemoteProtocolError
+
+_MESSAGES_TAG: Final = b"\x12"  # field 2, length-delimited: `messages`
+
+CONTROL_RESERVE: Final = 64
+"""Bytes of a frame to leave for `first`, `ack` and the tags around messages."""
+
+
+def varint(number: int) -> bytes:
+    """Return protobuf's base-128 form of a number that is not negative."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def as_field(message: bytes) -> bytes:
+    """Return a serialized Message as an entry of a frame's `messages`."""
+    return b"".join((_MESSAGES_TAG, varint(len(message)), message))
+
+
+def join(
+    control: pb.StreamRequest | pb.StreamResponse,
+    first: int,
+    messages: Iterable[bytes],
+) -> bytes:
+    """Return the frame of these control fields and entries (see `as_field`).
+
+    Args:
+        control: the frame without messages; `first` is not set in it.
+        first: the number of the first message; 0 when there is none.
+        messages: entries of `messages`, in order.
+    """
+    if not first:
+        return control.SerializeToString()
+    return b"".join((b"\x08", varint(first), *messages, control.SerializeToString()))
+
+
+def parse_request(data: bytes) -> pb.StreamRequest:
+    """Return a renderer's frame.
+
+    Raises:
+        RemoteProtocolError: the bytes are no frame.
+    """
+    try:
+        return pb.StreamRequest.FromString(data)
+    except DecodeError as error:
+        raise RemoteProtocolError(f"malformed frame: {error}") from None
+
+
+def parse_response(data: bytes) -> pb.StreamResponse:
+    """Return a frame of main's.
+
+    Raises:
+        RemoteProtocolError: the bytes are no frame.
+    """
+    try:
+        return pb.StreamResponse.FromString(data)
+    except DecodeError as error:
+        raise RemoteProtocolError(f"malformed frame: {error}") from None
+
+
+def parse_hello(data: bytes) -> pb.Hello:
+    """Return the Hello that a link's first frame must carry.
+
+    Raises:
+        RemoteProtocolError: the bytes are no frame, or one without Hello.
+    """
+    frame = parse_request(data)
+    if not frame.HasField("hello"):
+        raise RemoteProtocolError("the first frame of a stream must carry hello")
+    return frame.hello
+
+
+def refusal(reason: pb.GoodbyeReason.ValueType, message: str) -> bytes:
+    """Return main's frame to a link that gets no session."""
+    goodbye = pb.Goodbye(reason=reason, message=message)
+    return pb.StreamResponse(goodbye=goodbye).SerializeToString()

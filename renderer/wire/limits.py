@@ -1,0 +1,80 @@
+"""The numbers that bound a session, ours and the peer's, in one place each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+MAX_DEPTH: Final = 64
+"""Levels of containers in one value; more is refused in every encoding."""
+
+MAX_OPEN_TRANSFERS: Final = 4
+"""Large messages under way at once, per session and direction."""
+
+MIN_CHUNK_BYTES: Final = KIB
+"""Every chunk but the last carries at least this."""
+
+MAX_TOKEN_BYTES: Final = KIB
+MIN_FRAME_BYTES: Final = 4 * KIB
+"""The smallest `max_frame_bytes` a peer may ask for."""
+
+MAX_NUMBER: Final = 2**63 - 1
+"""The last message number and the largest call id."""
+
+RESUMES_WITHOUT_PROGRESS: Final = 3
+"""So many resumes may find the same message undelivered before the session ends."""
+
+FEATURES: Final = ("chunks",)
+"""Optional parts of the contract that this implementation knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one end allows its peer, and how it batches its own writes.
+
+    The window, frame and message limits are announced to the peer, which keeps to
+    them; the others are this end's own habits.
+    """
+
+    window_messages: int = 65_536
+    """Events, calls and chunks that may be unacked on their way to this end."""
+    window_bytes: int = 64 * MIB
+    """The same in bytes of serialized messages."""
+    max_frame_bytes: int = 4 * MIB
+    """The largest frame this end reads."""
+    max_message_bytes: int = 64 * MIB
+    """The largest message this end puts together from chunks."""
+    batch_messages: int = 256
+    """Messages in one frame, at most."""
+    batch_bytes: int = 256 * KIB
+    """Bytes of messages in one frame, unless one message alone is larger."""
+    overshoot: int = 4
+    """By how much sends made while dispatching may exceed the peer's window."""
+    ack_delay: float = 1.0
+    """Seconds an owed ack may wait for another frame to ride on."""
+    hello_timeout: float = 10.0
+    """Seconds a new link may take to say Hello."""
+    max_running: int = 1_000
+    """Handlers and listeners that run at once for one renderer."""
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What the other end said of itself in Hello or Welcome."""
+
+    window_messages: int = DEFAULT_LIMITS.window_messages
+    window_bytes: int = DEFAULT_LIMITS.window_bytes
+    max_frame_bytes: int = DEFAULT_LIMITS.max_frame_bytes
+    max_message_bytes: int = DEFAULT_LIMITS.max_message_bytes
+    acks: bool = True
+    """It acks what it consumes; without that, written counts as acked."""
+    resume: bool = False
+    """It may come back after a cut."""
+    features: frozenset[str] = field(default_factory=frozenset)
+    """The features that both ends named."""

@@ -1,0 +1,116 @@
+"""Messages as values in and values out, for those who do not speak protobuf.
+
+A message is encoded once, outside every lock, into a `Parcel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.errors import IpcError, RemoteProtocolError, exception_from
+from renderer.wire.parcel import Parcel
+from renderer.wire.values import (
+    decode_args,
+    decode_value,
+    encode_args,
+    encode_value,
+)
+
+Default = Callable[[object], object] | None
+"""Converts what has no form on the wire, like `json.dumps(default=)`."""
+
+
+def event(channel: str, args: Sequence[object], default: Default = None) -> Parcel:
+    """Return `ipc.send`'s message.
+
+    Raises:
+        DataCloneError: an argument cannot be carried.
+    """
+    message = pb.Message()
+    body = message.event
+    body.channel = channel
+    encode_args(args, body.args, default)
+    return Parcel(message.SerializeToString(), counted=True, reply=False)
+
+
+def call(
+    id: int,
+    channel: str,
+    args: Sequence[object],
+    *,
+    sync: bool = False,
+    timeout: float | None = None,
+    default: Default = None,
+) -> Parcel:
+    """Return the message of `ipc.invoke` or, if `sync`, of `ipc.send_sync`.
+
+    Args:
+        id: the call's id.
+        channel: its channel.
+        args: its arguments.
+        sync: for listeners, not for the handler.
+        timeout: seconds the caller will wait; None for ever.
+        default: see `Default`.
+
+    Raises:
+        DataCloneError: an argument cannot be carried.
+    """
+    message = pb.Message(id=id)
+    body = message.call
+    body.channel = channel
+    encode_args(args, body.args, default)
+    body.kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
+    if timeout is not None:
+        body.remaining_ms = max(0, round(timeout * 1000))
+    return Parcel(message.SerializeToString(), counted=True, reply=False)
+
+
+def reply(id: int, value: object, default: Default = None) -> Parcel:
+    """Return the reply with a result.
+
+    Raises:
+        DataCloneError: the result cannot be carried.
+    """
+    message = pb.Message(id=id)
+    encode_value(value, message.reply.value, default)
+    return Parcel(message.SerializeToString(), counted=False, reply=True)
+
+
+def cancel(id: int) -> Parcel:
+    """Return the message that nobody waits for a call any more."""
+    message = pb.Message(id=id, cancel=pb.Cancel())
+    return Parcel(message.SerializeToString(), counted=False, reply=False)
+
+
+def read_args(body: pb.Event | pb.Call | pb.SendSyncRequest) -> list[Any]:
+    """Return the arguments of an event, call or sync request.
+
+    Raises:
+        DataCloneError: an argument cannot be read.
+    """
+    if body.HasField("packed"):
+        raise RemoteProtocolError("packed values were not agreed on")
+    return decode_args(body.args)
+
+
+def read_result(result: pb.Reply | pb.SendSyncResponse, channel: str) -> Any:
+    """Return the result of a call.
+
+    Args:
+        result: its reply.
+        channel: the call's channel, for the text of an error.
+
+    Raises:
+        IpcError: the failure that stands in its place.
+        DataCloneError: the result cannot be read.
+        RemoteProtocolError: there is none.
+    """
+    kind = result.WhichOneof("result")
+    if kind == "value":
+        return decode_value(result.value)
+    if kind == "failure":
+        error: IpcError = exception_from(result.failure, channel)
+        raise error
+    raise RemoteProtocolError(f"the reply to {channel!r} has nothing set")

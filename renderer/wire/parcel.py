@@ -1,0 +1,30 @@
+"""A message on its way out: bytes with a price."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from electron_ipc.v1 import ipc_pb2 as pb
+
+
+class Parcel(NamedTuple):
+    """A serialized message, ready to be put on a session.
+
+    It is made once, outside every lock, and may be put on many sessions.
+    """
+
+    data: bytes
+    counted: bool
+    """It needs room in the peer's window."""
+    reply: bool
+
+
+def failed(id: int, failure: pb.Failure) -> Parcel:
+    """Return the reply without a result to the call `id`."""
+    message = pb.Message(id=id, reply=pb.Reply(failure=failure))
+    return Parcel(message.SerializeToString(), counted=False, reply=True)
+
+
+def refused(id: int, reason: str, text: str) -> Parcel:
+    """Return the reply that a call cannot be served, in our own words."""
+    return failed(id, pb.Failure(reason=reason, message=text))
