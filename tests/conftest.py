@@ -78,24 +78,31 @@ def surviving_children(before: set[int], deadline: float) -> list[str]:
     """Return the processes started since `before` that nobody waited for; end them."""
     survivors: list[str] = []
     for pid in child_processes() - before:
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        with contextlib.suppress(ProcessLookupError):
             pidfd = os.pidfd_open(pid)
-            try:
-                select.select([pidfd], [], [], max(0.0, deadline - time.monotonic()))
-            finally:
-                os.close(pidfd)
+            select.select([pidfd], [], [], max(0.0, deadline - time.monotonic()))
+            os.close(pidfd)
+        if pid in child_processes():
             survivors.append(f"process {pid} ({command_line(pid)})")
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
     return survivors
 
 
 def child_processes() -> set[int]:
     """Return our children, also those that ended unwaited for (Linux only)."""
-    lists = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for path in lists for pid in path.read_text().split()}
+    pids: set[int] = set()
+    for children in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            pids.update(int(pid) for pid in children.read_text().split())
+    return pids  # a thread that ended while we looked has handed its own to another
 
 
 def command_line(pid: int) -> str:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return b" ".join(words).decode(errors="replace").strip() or "a zombie"
+    """Return what the process runs, for the message."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        words = []
+    return b" ".join(words).decode(errors="replace").strip() or "ended"
