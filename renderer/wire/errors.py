@@ -235,6 +235,14 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def message_of(error: BaseException) -> str:
+    """Return `str(error)`, or a stand-in if that raises, as protobuf takes it."""
+    try:
+        return printable(str(error))
+    except Exception:  # anything: an error must be reported, however broken it is
+        return f"<unprintable {type(error).__name__}>"
+
+
 __all__ = (
     "AccessDenied",
     "ConnectionClosed",
@@ -252,6 +260,7 @@ __all__ = (
     "RemoteError",
     "RemoteProtocolError",
     "ReplyNeverSent",
+    "message_of",
     "printable",
     "quote",
 )

@@ -1,0 +1,275 @@
+"""Python's many types, brought down to the few that the codecs write.
+
+Those few are None, bool, int, float, str, bytes, list, tuple and dict (of exactly
+these types) and `Payload`. What an object becomes depends on its class alone, so the
+way is looked up once for each class.
+"""
+
+from __future__ import annotations
+
+import array
+import enum
+import re
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.errors import RemoteError, message_of, printable, quote
+from renderer.wire.ext import (
+    EPOCH,
+    FORMATS,
+    MICROSECOND,
+    Opaque,
+    Payload,
+    RegExp,
+    is_simple,
+    read_payload,
+    typed_array,
+)
+from renderer.wire.paths import Refusal
+
+Default = Callable[[Any], object]
+Reader = Callable[[Any], Any]
+class_of: Final[Callable[[object], type[object]]] = type
+"""`type`, which has no type of its own for an argument that is Any."""
+
+_NUMPY_KINDS: Final = {"i": "int", "u": "uint", "f": "float", "b": "bool"}
+_STRUCT_KINDS: Final = {
+    **dict.fromkeys("bhilqn", "int"),
+    **dict.fromkeys("cBHILQN", "uint"),
+    **dict.fromkeys("fd", "float"),
+    "?": "bool",
+}
+_NATIVE_ORDER: Final = ("", "@", "=", "<" if sys.byteorder == "little" else ">")
+_FLAGS: Final = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
+
+
+def plain(obj: object, default: Default | None) -> Any:
+    """Return what stands for an object, one step nearer to the plain types.
+
+    Args:
+        obj: a value of none of these types.
+        default: what to ask about an object of unknown type.
+
+    Raises:
+        Refusal: nothing can stand for it.
+    """
+    read = _reader(type(obj))
+    value = NotImplemented if read is None else _guarded(read, obj)
+    if value is not NotImplemented:
+        return value
+    if default is None:
+        raise Refusal(f"{_noun(obj)} is not cloneable; {_advice(obj)}")
+    try:
+        return default(obj)
+    except Exception as error:
+        raise Refusal(
+            f"{_noun(obj)} is not cloneable; default= raised {_summary(error)}"
+        ) from error
+
+
+def _guarded(read: Reader, obj: Any) -> Any:
+    # Reading runs code of the object's class, which may raise anything.
+    try:
+        return read(obj)
+    except Refusal:
+        raise
+    except Exception as error:
+        raise Refusal(f"{_noun(obj)} cannot be read: {_summary(error)}") from error
+
+
+def _find_reader(cls: type[object]) -> Reader | None:
+    for base, read in _READERS:
+        if issubclass(cls, base):
+            return read
+    if hasattr(cls, "__dataclass_fields__"):
+        return _read_dataclass
+    return _numpy_reader(cls)
+
+
+def _numpy_reader(cls: type[object]) -> Reader | None:
+    # Whoever has an array has loaded numpy; nobody else should have to.
+    numpy = sys.modules.get("numpy")
+    ndarray, generic = getattr(numpy, "ndarray", None), getattr(numpy, "generic", None)
+    if isinstance(generic, type) and issubclass(cls, generic):
+        return _read_numpy_scalar
+    if isinstance(ndarray, type) and issubclass(cls, ndarray):
+        # The elements that a masked array hides must not travel as numbers.
+        return None if hasattr(cls, "mask") else _read_ndarray
+    return None
+
+
+# ---- readers -------------------------------------------------------------------------
+
+
+def _read_bytes(obj: Any) -> Any:
+    return bytes(memoryview(obj))
+
+
+def _read_tuple(obj: Any) -> Any:
+    names = getattr(obj, "_fields", None)  # a NamedTuple has them
+    return list(obj) if names is None else dict(zip(names, obj, strict=True))
+
+
+def _read_set(obj: Any) -> Any:
+    return Payload(pb.EXT_SET, tuple(obj))
+
+
+def _read_dataclass(obj: Any) -> Any:
+    return {field.name: getattr(obj, field.name) for field in fields(obj)}
+
+
+def _read_datetime(obj: datetime) -> Any:
+    if obj.utcoffset() is None:
+        raise Refusal("naive datetime; give it a time zone, such as tzinfo=UTC")
+    if getattr(obj, "nanosecond", 0):  # pandas has them; a date on the wire has not
+        return NotImplemented
+    return Payload(pb.EXT_DATE, ((obj - EPOCH) // MICROSECOND,))
+
+
+def _read_exception(obj: BaseException) -> Any:
+    return Payload(pb.EXT_ERROR, error_items(obj))
+
+
+def error_items(error: BaseException) -> tuple[str, str, Any]:
+    """Return name, message and details of an exception."""
+    if isinstance(error, RemoteError):
+        return printable(error.type), printable(error.message), error.details
+    try:
+        details = getattr(error, "details", None)
+    except Exception:  # a property that fails must not hide the error itself
+        details = None
+    # Some libraries have a method of this name (grpc's errors do).
+    found = None if callable(details) else details
+    return printable(type(error).__name__), message_of(error), found
+
+
+def _read_pattern(obj: re.Pattern[Any]) -> Any:
+    if not isinstance(obj.pattern, str):
+        return NotImplemented
+    if obj.flags & re.VERBOSE:
+        raise Refusal("verbose regular expression; JavaScript has none")
+    flags = "".join(letter for flag, letter in _FLAGS if obj.flags & flag)
+    return Payload(pb.EXT_REG_EXP, (obj.pattern, flags))
+
+
+def _read_reg_exp(obj: RegExp) -> Any:
+    return Payload(pb.EXT_REG_EXP, (obj.source, obj.flags))
+
+
+def _read_opaque(obj: Opaque) -> Any:
+    ext, items = obj.ext, obj.items
+    if type(ext) is not int or not -(2**31) <= ext < 2**31:
+        raise Refusal("Opaque.ext is a number of 32 bits")
+    if ext in (pb.EXT_UNSPECIFIED, pb.EXT_BACK_REFERENCE, pb.EXT_MAP):
+        raise Refusal(f"Opaque cannot stand for ext {ext}")
+    if is_simple(ext):
+        read_payload(ext, list(items))
+    return Payload(ext, items)
+
+
+def _read_array(obj: array.array[Any]) -> Any:
+    return _read_memoryview(memoryview(obj))
+
+
+def _read_memoryview(obj: Any) -> Any:
+    order, code = obj.format[:-1], obj.format[-1:]
+    name = _element_type(_STRUCT_KINDS.get(code), obj.itemsize)
+    if name is None or order not in _NATIVE_ORDER:
+        return NotImplemented
+    return typed_array(name, obj.tobytes(), obj.shape)
+
+
+def _read_ndarray(obj: Any) -> Any:
+    name = _element_type(_NUMPY_KINDS.get(obj.dtype.kind), obj.dtype.itemsize)
+    if name is None:
+        return NotImplemented
+    native = obj.astype(obj.dtype.newbyteorder("="), copy=False)
+    return typed_array(name, native.tobytes(), obj.shape)
+
+
+def _read_numpy_scalar(obj: Any) -> Any:
+    # What is wider than 8 bytes has no equal on the wire.
+    if obj.dtype.kind not in _NUMPY_KINDS or obj.dtype.itemsize > 8:
+        return NotImplemented
+    return obj.item()
+
+
+def _element_type(kind: str | None, size: int) -> str | None:
+    name = "bool" if kind == "bool" else f"{kind}{8 * size}"
+    return name if name in FORMATS else None
+
+
+# In this order: an IntEnum is an int too, a NamedTuple a tuple.
+_READERS: Final[tuple[tuple[type, Reader], ...]] = (
+    (enum.Enum, lambda obj: obj.value),
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+    (bytes, _read_bytes),
+    (bytearray, _read_bytes),
+    (memoryview, _read_memoryview),
+    (tuple, _read_tuple),
+    (list, list),
+    (dict, dict),
+    (set, _read_set),
+    (frozenset, _read_set),
+    (datetime, _read_datetime),
+    (BaseException, _read_exception),
+    (re.Pattern, _read_pattern),
+    (RegExp, _read_reg_exp),
+    (Opaque, _read_opaque),
+    (array.array, _read_array),
+)
+
+
+# Bounded: a class that is made in a loop must not live for ever.
+_reader: Final[Callable[[Any], Reader | None]] = lru_cache(1024)(_find_reader)
+
+
+# ---- texts ---------------------------------------------------------------------------
+
+
+def _noun(obj: object) -> str:
+    """Say what an object is, without running its code."""
+    match obj:
+        case types.FunctionType() | types.BuiltinFunctionType():
+            return "function"
+        case types.MethodType():
+            return "method"
+        case types.ModuleType():
+            return "module"
+        case type():
+            return f"class {obj.__name__}"
+        case re.Pattern():
+            return "regular expression for bytes"
+        case memoryview():
+            return f"memoryview of format {quote(obj.format)}"
+        case _ if type(obj).__module__.partition(".")[0] == "numpy":
+            return f"{type(obj).__name__} of dtype {getattr(obj, 'dtype', None)}"
+        case _:
+            return type(obj).__name__
+
+
+def _advice(obj: object) -> str:
+    match obj:
+        case types.CoroutineType():
+            return "await it and send its result"
+        case date():
+            return "send a datetime with a time zone, or pass default="
+        case types.GeneratorType():
+            return "make it a list or pass default="
+        case _:
+            return "convert it or pass default="
+
+
+def _summary(error: Exception) -> str:
+    return f"{type(error).__name__}: {message_of(error)}"
+
+
+__all__ = ("Default", "class_of", "error_items", "plain")
