@@ -15,14 +15,16 @@ WHAT A CLIENT (RENDERER) MUST DO
  1. Open one Stream. Its first frame carries `hello`; no later frame does.
     With `acks` and `resume` unset in it, everything marked (acks) or
     (resume) below does not concern you: that is the smallest client.
- 2. Read without pause. Never let a listener, a handler or your own blocked
-    write stop the reading.
+ 2. (acks) Read without pause. Never let a listener, a handler or your own
+    blocked write stop the reading. Without acks you may pause; replies wait
+    then, too.
  3. Take messages in the order in which they stand, and count each one, also
     a kind that you do not know (the oneof is unset then). If such a message
     has an id, answer it with a Reply whose failure has reason
-    "UNIMPLEMENTED".
+    "UNIMPLEMENTED". A Dropped counts as `count` messages.
  4. Answer every Call that main makes with exactly one Reply of the same id,
-    also one that you refuse or that was cancelled.
+    also one that you refuse or that was cancelled. Without handlers, refuse
+    all: failure "NO_HANDLER".
  5. Match each Reply with your Call by id; ignore one that you do not know.
     Your own timer decides when you stop waiting; tell main with Cancel.
  6. Give your calls ids from a counter that never returns to an earlier value
@@ -31,17 +33,17 @@ WHAT A CLIENT (RENDERER) MUST DO
     (4 MiB before Welcome and where it is absent).
  8. Refuse a Value with nothing set; never read it as null. Keep what you do
     not know (an Ext number) as it is or drop that value, not the message.
- 9. On `goodbye`: finish what you have received, answer with a `goodbye` of
-    your own, half-close, and read to the end. The numbers above its `ack`
-    were not consumed by the other side: report them. To leave, send
-    `goodbye` first and read on until main's.
+ 9. On `goodbye` (without `may_resume`): your pending calls have failed; finish
+    what you have received, answer with a `goodbye` of your own, half-close.
+    Your numbers above the `ack` of its frame were not consumed: report them.
+    To leave, send `goodbye` first, and read on until main's.
 10. Ignore unknown fields, features, reasons and enum values.
 11. (acks) Send `ack` when you owe one: on the next frame that you send
     anyway, in a frame of its own when a quarter of the window is unacked,
     after 1 s at the latest, and at once on `want_ack`. Hold no more unacked
     events, calls and chunks than main's window admits.
 12. (resume) Send no message before Welcome. Send a frame (an empty one will
-    do) as soon as Welcome is in: it confirms the session. Put `first` on
+    do; with `ack` if it resumed) as soon as Welcome is in. Put `first` on
     every frame with messages and keep each message until it is acked. After
     a cut, open a new Stream whose Hello has `token`, a higher `attempt` and
     `received`, and after Welcome send again from Welcome.received + 1. If
@@ -107,12 +109,12 @@ class _GoodbyeReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Goodbye
     GOODBYE_REASON_PROTOCOL: _GoodbyeReason.ValueType  # 3
     """The other side broke this contract; `message` says how."""
     GOODBYE_REASON_REPLACED: _GoodbyeReason.ValueType  # 4
-    """Another link took this session over with a higher attempt. Final for this
-    link only.
+    """Another link took this session over with a higher attempt. Ends this link
+    only; on the newest link of a client, its session is in other hands.
     """
     GOODBYE_REASON_NO_PROGRESS: _GoodbyeReason.ValueType  # 5
-    """Three resumes in a row stopped at the same message: the session ends with a
-    gap rather than replay it for ever.
+    """A message did not get through on three links in a row: the session ends
+    with a gap rather than replay it for ever.
     """
     GOODBYE_REASON_OVERLOADED: _GoodbyeReason.ValueType  # 6
     """The other side does not keep up, and policy says to let it go."""
@@ -133,12 +135,12 @@ GOODBYE_REASON_SHUTDOWN: GoodbyeReason.ValueType  # 2
 GOODBYE_REASON_PROTOCOL: GoodbyeReason.ValueType  # 3
 """The other side broke this contract; `message` says how."""
 GOODBYE_REASON_REPLACED: GoodbyeReason.ValueType  # 4
-"""Another link took this session over with a higher attempt. Final for this
-link only.
+"""Another link took this session over with a higher attempt. Ends this link
+only; on the newest link of a client, its session is in other hands.
 """
 GOODBYE_REASON_NO_PROGRESS: GoodbyeReason.ValueType  # 5
-"""Three resumes in a row stopped at the same message: the session ends with a
-gap rather than replay it for ever.
+"""A message did not get through on three links in a row: the session ends
+with a gap rather than replay it for ever.
 """
 GOODBYE_REASON_OVERLOADED: GoodbyeReason.ValueType  # 6
 """The other side does not keep up, and policy says to let it go."""
@@ -153,7 +155,7 @@ class _CallKind:
 class _CallKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     CALL_KIND_UNSPECIFIED: _CallKind.ValueType  # 0
-    """As CALL_KIND_INVOKE; also what an unknown number counts as."""
+    """As CALL_KIND_INVOKE. (An unknown number is answered UNIMPLEMENTED.)"""
     CALL_KIND_INVOKE: _CallKind.ValueType  # 1
     """`invoke`: the result of the channel's one handler."""
     CALL_KIND_SEND_SYNC: _CallKind.ValueType  # 2
@@ -165,7 +167,7 @@ class CallKind(_CallKind, metaclass=_CallKindEnumTypeWrapper):
     """What kind of answer a caller waits for."""
 
 CALL_KIND_UNSPECIFIED: CallKind.ValueType  # 0
-"""As CALL_KIND_INVOKE; also what an unknown number counts as."""
+"""As CALL_KIND_INVOKE. (An unknown number is answered UNIMPLEMENTED.)"""
 CALL_KIND_INVOKE: CallKind.ValueType  # 1
 """`invoke`: the result of the channel's one handler."""
 CALL_KIND_SEND_SYNC: CallKind.ValueType  # 2
@@ -293,14 +295,15 @@ class SendSyncRequest(_message.Message):
     """
     after: _builtins.int
     """With `token`: the number of the last message that the renderer put on its
-    session before this one. Main dispatches this one as soon as that one is
-    dispatched. 0: do not wait.
+    session before this one. Main dispatches this one as soon as all up to that
+    one are consumed. 0: do not wait.
     """
     id: _builtins.int
     """With `token`: an id out of the renderer's call ids. The same id again
     (a retry) does not run the listener again: it waits for, or gets, the same
     response. Main keeps the responses of at least the last 16 ids of a
-    session. 0: no such promise.
+    session; one it may have forgotten is FAILED_PRECONDITION. At most 16 may be
+    unsettled. 0: no such promise.
     """
     first: _builtins.int
     """With `token` and `messages`: the number of the first of them, 1 or more."""
@@ -396,10 +399,10 @@ class StreamRequest(_message.Message):
     PONG_FIELD_NUMBER: _builtins.int
     first: _builtins.int
     """The number of messages[0]. The i-th message that a side puts on a session
-    is number i, counted from 1. A frame whose numbers were received already is
+    is number i, counted from 1 (a Dropped may stand for several). A frame whose numbers were received already is
     an overlap: that part is dropped. A number further on than the next expected
-    one ends the session with GOODBYE_REASON_PROTOCOL. Absent: the next expected
-    one; only a client without `resume` may leave it out.
+    one, or 0, ends the session with GOODBYE_REASON_PROTOCOL. Absent: the next
+    expected one; only a client without `resume` may leave it out.
     """
     ack: _builtins.int
     """All of main's messages up to this number are consumed here: given to their
@@ -408,7 +411,8 @@ class StreamRequest(_message.Message):
     """
     want_ack: _builtins.bool
     """The receiver acks as soon as it has consumed all messages up to here,
-    without waiting for a quarter of the window or the second.
+    without waiting for a quarter of the window or the second, and even if it
+    sent that ack before.
     """
     ping: _builtins.int
     """For links without a keepalive of their own (WebSocket): the receiver returns
@@ -595,7 +599,8 @@ class Hello(_message.Message):
     """
     resume: _builtins.bool
     """This renderer keeps unacked messages and comes back with `token` after a
-    cut. Needs `acks`. Without it a cut ends the session at once.
+    cut. Needs `acks`, and counts as unset without. Without it a cut ends the
+    session at once.
     """
     authorization: _builtins.str
     """Credentials for links that have no headers, as the value of an HTTP
@@ -688,8 +693,9 @@ class Welcome(_message.Message):
     SERVER_VERSION_FIELD_NUMBER: _builtins.int
     token: _builtins.bytes
     """The session's secret, at most 1 KiB, at least 128 bits of randomness. Opaque.
-    Good for one identity. Replaces an earlier one, which main still accepts
-    until the first frame after this Welcome.
+    Good for one identity. Never empty. If it differs from the token in Hello it
+    replaces that; main then accepts both until a frame other than a Hello
+    arrives on this Welcome's link.
     """
     session_id: _builtins.str
     """The session's public name, for logs."""
@@ -776,8 +782,9 @@ Global___Welcome: _TypeAlias = Welcome  # noqa: Y015
 
 @_typing.final
 class Goodbye(_message.Message):
-    """The end of a session, or (may_resume) only of this link. Either side may send
-    it at any time, as its last frame; the answer is a goodbye.
+    """The end of a session, or (may_resume, REPLACED) only of this link. Either side
+    may send it at any time, as its last frame; the answer is a goodbye, but to an
+    end of the link only.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -804,7 +811,7 @@ class Goodbye(_message.Message):
     """Where to go from now on. Empty: the same address."""
     last_sent: _builtins.int
     """The number of the last message that this side put on the session: what the
-    receiver has not received up to it, it will never receive. 0: none.
+    receiver has not received up to it, it will never receive. 0: not told.
     """
     def __init__(
         self,
@@ -930,9 +937,9 @@ Global___Event: _TypeAlias = Event  # noqa: Y015
 
 @_typing.final
 class Call(_message.Message):
-    """A message whose sender waits for one Reply. Message.id is its id, not 0 and
-    never used before by this side in this session; a reused id is a protocol
-    error.
+    """A message whose sender waits for one Reply. Message.id is its id: not 0, never
+    used before by this side in this session. The id of a call that still runs is a
+    protocol error.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -949,8 +956,9 @@ class Call(_message.Message):
     kind: Global___CallKind.ValueType
     """Handler or listeners."""
     remaining_ms: _builtins.int
-    """How long the caller will still wait, in milliseconds, when it sends this.
-    The receiver cancels the handler then. Absent: no limit.
+    """How long the caller will still wait, in milliseconds, when it first sends
+    this. The receiver cancels the handler then. Absent, or 2³¹ and more: no
+    limit.
     """
     @_builtins.property
     def args(self) -> _containers.RepeatedCompositeFieldContainer[Global___Value]:
@@ -1043,9 +1051,9 @@ Global___Cancel: _TypeAlias = Cancel  # noqa: Y015
 class Chunk(_message.Message):
     """A part of the serialized form of one large Message (event, call or reply).
     Only if both sides named the feature "chunks". Each chunk is a message with a
-    number of its own and is consumed when it is stored. The large message takes
-    its place where its last chunk stands; the sender puts no event, call or reply
-    of the same lane between its chunks. At most 4 transfers are open at once, and
+    number of its own and is consumed when it is stored, the last one when the
+    large message is. That takes the place of its last chunk; its sender puts on
+    that lane nothing but its chunks, cancels and Dropped in between. At most 4 transfers are open at once, and
     they hold at most the receiver's max_message_bytes together.
     """
 
@@ -1061,12 +1069,12 @@ class Chunk(_message.Message):
     side in this session.
     """
     data: _builtins.bytes
-    """The next bytes."""
+    """The next bytes; at least 1 KiB unless `last` or `abort`."""
     last: _builtins.bool
     """With these bytes the message is whole."""
     abort: _builtins.bool
-    """The sender gives the transfer up; what was stored is thrown away. `data` is
-    empty.
+    """The sender gives the transfer up: one message is given up. `data` is empty,
+    `last` unset.
     """
     reply: _builtins.bool
     """The large message is a reply: like every reply, this chunk is not counted
@@ -1091,7 +1099,8 @@ Global___Chunk: _TypeAlias = Chunk  # noqa: Y015
 
 @_typing.final
 class Dropped(_message.Message):
-    """In the place of a message that its sender gave up by policy ("drop_oldest").
+    """In the place of an event that its sender gave up by policy ("drop_oldest")
+    before any of it was written.
     The number stays used, so the receiver knows and reports it. Not counted
     against the window.
     """

@@ -69,7 +69,8 @@ class IpcServiceServicer:
     def Stream(self, request_iterator, context):
         """Open a link: the frames of one session in both directions. The request
         stream carries the renderer's frames, the response stream main's. An end
-        without `goodbye` is a cut, whatever the status says.
+        without `goodbye` is a cut; PROTOCOL.md, section 12, says by the status what
+        may follow it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -15,14 +15,16 @@ WHAT A CLIENT (RENDERER) MUST DO
  1. Open one Stream. Its first frame carries `hello`; no later frame does.
     With `acks` and `resume` unset in it, everything marked (acks) or
     (resume) below does not concern you: that is the smallest client.
- 2. Read without pause. Never let a listener, a handler or your own blocked
-    write stop the reading.
+ 2. (acks) Read without pause. Never let a listener, a handler or your own
+    blocked write stop the reading. Without acks you may pause; replies wait
+    then, too.
  3. Take messages in the order in which they stand, and count each one, also
     a kind that you do not know (the oneof is unset then). If such a message
     has an id, answer it with a Reply whose failure has reason
-    "UNIMPLEMENTED".
+    "UNIMPLEMENTED". A Dropped counts as `count` messages.
  4. Answer every Call that main makes with exactly one Reply of the same id,
-    also one that you refuse or that was cancelled.
+    also one that you refuse or that was cancelled. Without handlers, refuse
+    all: failure "NO_HANDLER".
  5. Match each Reply with your Call by id; ignore one that you do not know.
     Your own timer decides when you stop waiting; tell main with Cancel.
  6. Give your calls ids from a counter that never returns to an earlier value
@@ -31,17 +33,17 @@ WHAT A CLIENT (RENDERER) MUST DO
     (4 MiB before Welcome and where it is absent).
  8. Refuse a Value with nothing set; never read it as null. Keep what you do
     not know (an Ext number) as it is or drop that value, not the message.
- 9. On `goodbye`: finish what you have received, answer with a `goodbye` of
-    your own, half-close, and read to the end. The numbers above its `ack`
-    were not consumed by the other side: report them. To leave, send
-    `goodbye` first and read on until main's.
+ 9. On `goodbye` (without `may_resume`): your pending calls have failed; finish
+    what you have received, answer with a `goodbye` of your own, half-close.
+    Your numbers above the `ack` of its frame were not consumed: report them.
+    To leave, send `goodbye` first, and read on until main's.
 10. Ignore unknown fields, features, reasons and enum values.
 11. (acks) Send `ack` when you owe one: on the next frame that you send
     anyway, in a frame of its own when a quarter of the window is unacked,
     after 1 s at the latest, and at once on `want_ack`. Hold no more unacked
     events, calls and chunks than main's window admits.
 12. (resume) Send no message before Welcome. Send a frame (an empty one will
-    do) as soon as Welcome is in: it confirms the session. Put `first` on
+    do; with `ack` if it resumed) as soon as Welcome is in. Put `first` on
     every frame with messages and keep each message until it is acked. After
     a cut, open a new Stream whose Hello has `token`, a higher `attempt` and
     `received`, and after Welcome send again from Welcome.received + 1. If
@@ -92,7 +94,8 @@ class IpcServiceStub:
     Stream: _grpc.StreamStreamMultiCallable[_ipc_pb2.StreamRequest, _ipc_pb2.StreamResponse]
     """Open a link: the frames of one session in both directions. The request
     stream carries the renderer's frames, the response stream main's. An end
-    without `goodbye` is a cut, whatever the status says.
+    without `goodbye` is a cut; PROTOCOL.md, section 12, says by the status what
+    may follow it.
     """
 
 @_typing.type_check_only
@@ -114,7 +117,8 @@ class IpcServiceAsyncStub(IpcServiceStub):
     Stream: _aio.StreamStreamMultiCallable[_ipc_pb2.StreamRequest, _ipc_pb2.StreamResponse]  # type: ignore[assignment]
     """Open a link: the frames of one session in both directions. The request
     stream carries the renderer's frames, the response stream main's. An end
-    without `goodbye` is a cut, whatever the status says.
+    without `goodbye` is a cut; PROTOCOL.md, section 12, says by the status what
+    may follow it.
     """
 
 class IpcServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -145,7 +149,8 @@ class IpcServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_ipc_pb2.StreamResponse], _abc.AsyncIterator[_ipc_pb2.StreamResponse]]:
         """Open a link: the frames of one session in both directions. The request
         stream carries the renderer's frames, the response stream main's. An end
-        without `goodbye` is a cut, whatever the status says.
+        without `goodbye` is a cut; PROTOCOL.md, section 12, says by the status what
+        may follow it.
         """
 
 def add_IpcServiceServicer_to_server(servicer: IpcServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
