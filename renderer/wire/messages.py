@@ -5,24 +5,27 @@ A message is encoded once, outside every lock, into a `Parcel`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire.errors import IpcError, RemoteProtocolError, exception_from
-from renderer.wire.parcel import Parcel
+from renderer.wire.errors import RemoteProtocolError
+from renderer.wire.failures import exception_from, failure_from, raised_failure
+from renderer.wire.parcel import Parcel, failed
 from renderer.wire.values import (
+    Default,
     decode_args,
     decode_value,
     encode_args,
     encode_value,
 )
 
-Default = Callable[[object], object] | None
-"""Converts what has no form on the wire, like `json.dumps(default=)`."""
 
-
-def event(channel: str, args: Sequence[object], default: Default = None) -> Parcel:
+def event(
+    channel: str, args: Sequence[object], default: Default | None = None
+) -> Parcel:
     """Return `ipc.send`'s message.
 
     Raises:
@@ -42,7 +45,7 @@ def call(
     *,
     sync: bool = False,
     timeout: float | None = None,
-    default: Default = None,
+    default: Default | None = None,
 ) -> Parcel:
     """Return the message of `ipc.invoke` or, if `sync`, of `ipc.send_sync`.
 
@@ -52,7 +55,7 @@ def call(
         args: its arguments.
         sync: for listeners, not for the handler.
         timeout: seconds the caller will wait; None for ever.
-        default: see `Default`.
+        default: converts what has no form on the wire, as json's `default`.
 
     Raises:
         DataCloneError: an argument cannot be carried.
@@ -67,7 +70,7 @@ def call(
     return Parcel(message.SerializeToString(), counted=True, reply=False)
 
 
-def reply(id: int, value: object, default: Default = None) -> Parcel:
+def reply(id: int, value: object, default: Default | None = None) -> Parcel:
     """Return the reply with a result.
 
     Raises:
@@ -76,6 +79,34 @@ def reply(id: int, value: object, default: Default = None) -> Parcel:
     message = pb.Message(id=id)
     encode_value(value, message.reply.value, default)
     return Parcel(message.SerializeToString(), counted=False, reply=True)
+
+
+def refusal(id: int, error: Exception) -> Parcel:
+    """Return the reply that a call cannot be served: no listener, a timeout, ….
+
+    Args:
+        id: the call's id.
+        error: why; an `IpcError` arrives as the same class.
+    """
+    return failed(id, failure_from(error))
+
+
+def raised(
+    id: int,
+    error: BaseException,
+    default: Default | None = None,
+    *,
+    debug: bool = False,
+) -> Parcel:
+    """Return the reply that a handler or listener raised.
+
+    Args:
+        id: the call's id.
+        error: what was raised.
+        default: for its details.
+        debug: send the traceback, too.
+    """
+    return failed(id, raised_failure(error, debug=debug, default=default))
 
 
 def cancel(id: int) -> Parcel:
@@ -111,6 +142,44 @@ def read_result(result: pb.Reply | pb.SendSyncResponse, channel: str) -> Any:
     if kind == "value":
         return decode_value(result.value)
     if kind == "failure":
-        error: IpcError = exception_from(result.failure, channel)
-        raise error
+        raise exception_from(result.failure, channel)
     raise RemoteProtocolError(f"the reply to {channel!r} has nothing set")
+
+
+# ---- unary SendSync ------------------------------------------------------------------
+
+
+def sync_request(
+    channel: str, args: Sequence[object], default: Default | None = None
+) -> pb.SendSyncRequest:
+    """Return a sync message for the unary method, without session.
+
+    Raises:
+        DataCloneError: an argument cannot be carried.
+    """
+    request = pb.SendSyncRequest(channel=channel)
+    encode_args(args, request.args, default)
+    return request
+
+
+def parse_sync_request(data: bytes) -> pb.SendSyncRequest:
+    """Return the request in these bytes.
+
+    Raises:
+        RemoteProtocolError: they are none.
+    """
+    try:
+        return pb.SendSyncRequest.FromString(data)
+    except DecodeError as error:
+        raise RemoteProtocolError(f"malformed request: {error}") from None
+
+
+def sync_response(reply: Parcel) -> bytes:
+    """Return the unary response that says the same as a reply on the stream."""
+    said = pb.Message.FromString(reply.data).reply
+    response = pb.SendSyncResponse()
+    if said.HasField("value"):
+        response.value.CopyFrom(said.value)
+    else:
+        response.failure.CopyFrom(said.failure)
+    return response.SerializeToString()
