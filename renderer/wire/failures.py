@@ -43,6 +43,13 @@ _CLASSES: Final[dict[str, type[IpcError]]] = {
     )
 }
 _WITHOUT_CLASS: Final = ("CANCELLED", "UNIMPLEMENTED")
+_WORDS: Final = {
+    *_CLASSES,
+    *_WITHOUT_CLASS,
+    ConnectionClosed.reason,
+    DataCloneError.reason,
+}
+"""The words that say all; the others need a name beside them."""
 
 
 def failure_from(
@@ -59,11 +66,9 @@ def failure_from(
         debug: send the traceback too.
         default: as for `encode_args`, for the details.
     """
-    if not isinstance(error, IpcError) or error.reason == RemoteError.reason:
+    if not isinstance(error, IpcError) or error.reason not in _WORDS:
         return raised_failure(error, debug=debug, default=default)
-    failure = pb.Failure(
-        reason=printable(error.reason), message=printable(error.message)
-    )
+    failure = pb.Failure(reason=error.reason, message=printable(error.message))
     match error:
         case DataCloneError(path=str(text)) | ConnectionClosed(outcome=str(text)):
             failure.details.string_value = printable(text)
@@ -129,11 +134,8 @@ def _error(failure: pb.Failure, channel: str | None) -> IpcError:
         return IpcError(message, reason=reason)
     if reason in _CLASSES:
         return _CLASSES[reason](message)
-    error = RemoteError(
-        failure.name or reason.replace(RemoteError.reason, "") or "Error",
-        message,
-        _details(failure),
-    )
+    error = RemoteError(failure.name, message, _details(failure))
+    error.reason = reason or RemoteError.reason  # a newer peer's word is not lost
     error.channel = channel
     return error
 

@@ -146,7 +146,7 @@ def error_items(error: BaseException) -> tuple[str, str, Any]:
         details = None
     # Some libraries have a method of this name (grpc's errors do).
     found = None if callable(details) else details
-    return printable(type(error).__name__), message_of(error), found
+    return type(error).__name__, message_of(error), found
 
 
 def _read_pattern(obj: re.Pattern[Any]) -> Any:
