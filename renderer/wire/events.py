@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from electron_ipc.v1 import ipc_pb2 as pb
+
+_FOR_EVER: Final = 2**31  # milliseconds: longer than any timer
 
 
 @dataclass(slots=True)
@@ -15,6 +18,35 @@ class Arrived:
     kind: str
     """"event" or "call"."""
     message: pb.Message
+
+    @property
+    def body(self) -> pb.Event | pb.Call:
+        """Its channel and arguments."""
+        message = self.message
+        return message.event if self.kind == "event" else message.call
+
+    @property
+    def is_sync(self) -> bool:
+        """It is a call for listeners."""
+        # Reading an unset `call` gives its default, whose kind is another one.
+        return self.message.call.kind == pb.CALL_KIND_SEND_SYNC
+
+    @property
+    def is_invoke(self) -> bool:
+        """It is a call for the handler."""
+        kind = self.message.call.kind
+        return self.kind == "call" and kind in (
+            pb.CALL_KIND_UNSPECIFIED,
+            pb.CALL_KIND_INVOKE,
+        )
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds the caller will wait; None without limit."""
+        call = self.message.call
+        if not call.HasField("remaining_ms") or call.remaining_ms >= _FOR_EVER:
+            return None
+        return call.remaining_ms / 1000
 
 
 @dataclass(slots=True)

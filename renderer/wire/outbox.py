@@ -69,7 +69,7 @@ class Outbox:
         self._queued.append(entry)
         return self.last
 
-    def exceeds(self, peer: Peer, factor: int) -> bool:
+    def exceeds(self, peer: Peer, factor: float) -> bool:
         """Tell whether what is not acked, replies included, is beyond the window."""
         messages = max(self.outstanding, self.free)
         size = max(self.outstanding_bytes, self.free_bytes)

@@ -1,0 +1,235 @@
+"""A call that a renderer made, from its arrival to its one reply."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from mainproc.home import Home
+from renderer.wire import messages
+from renderer.wire.errors import IpcError, IpcTimeout, PayloadTooLarge, ReplyNeverSent
+from renderer.wire.listeners import Registration
+from renderer.wire.parcel import Parcel
+from renderer.wire.values import Default
+
+
+class Call:
+    """An invoke or sync message, and its reply: whoever settles it first wins.
+
+    A call may be settled from any thread. What happens around it (timer, task, place
+    among the running calls) belongs to main's loop.
+
+    Args:
+        id: the call's id; 0 for one outside the stream.
+        channel: its channel.
+        home: main's loop.
+        timeout: seconds the caller waits; None for ever.
+        send: takes the reply's parcel, from any thread.
+        default: converts results that have no form on the wire.
+    """
+
+    def __init__(
+        self,
+        id: int,
+        channel: str,
+        *,
+        home: Home,
+        timeout: float | None,
+        send: Callable[[Parcel], object],
+        default: Default | None,
+    ) -> None:
+        self.id = id
+        self.key: object = id or self
+        """What tells it from the renderer's other calls."""
+        self.channel = channel
+        self.cancelled = False
+        """The caller no longer waits."""
+        self.task: asyncio.Task[None] | None = None
+        """The handler, while it runs as a task."""
+        self.on_settled: Callable[[Call], object] | None = None
+        """Called on main's loop when the reply has been sent."""
+        self._home = home
+        self._deadline: float | None = None
+        if timeout is not None:
+            self._deadline = home.loop.time() + timeout
+        self._timer: asyncio.TimerHandle | None = None
+        self._send = send
+        self._default = default
+        # Popping the one item is atomic: the thread that gets it may reply.
+        self._right_to_reply = [True]
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the caller gives up; None if it does not."""
+        if self._deadline is None:
+            return None
+        return max(0.0, self._deadline - self._home.loop.time())
+
+    @property
+    def settled(self) -> bool:
+        """The reply has been sent."""
+        return not self._right_to_reply
+
+    def watch(self) -> None:
+        """Start the timer: the call was not settled while it was dispatched."""
+        if self._deadline is not None and not self.settled:
+            self._timer = self._home.loop.call_at(self._deadline, self._expire)
+
+    def resolve(self, value: object) -> bool:
+        """Reply with a result; return whether this was the first settlement.
+
+        Raises:
+            DataCloneError: the result cannot be carried. Nothing is settled.
+        """
+        if self.settled:
+            return False
+        return self._settle(messages.reply(self.id, value, self._default))
+
+    def refuse(self, error: IpcError) -> None:
+        """Reply that there is no result, for a reason of ours."""
+        if not self.settled:
+            self._settle(messages.refusal(self.id, error))
+
+    def fail(self, error: BaseException, *, debug: bool = False) -> None:
+        """Reply with what a handler or listener raised."""
+        if not self.settled:
+            parcel = messages.raised(self.id, error, self._default, debug=debug)
+            self._settle(parcel)
+
+    def cancel(self) -> None:
+        """Reply that the call was cancelled, and stop its handler."""
+        self.refuse(IpcError("the caller cancelled it", reason="CANCELLED"))
+        self._stop()
+
+    def abandon(self) -> None:
+        """Stop the handler: nobody is left to reply to."""
+        self._settle(None)
+        self._stop()
+
+    def _expire(self) -> None:
+        self.refuse(IpcTimeout(f"{self.channel!r} took longer than its caller waits"))
+        self._stop()
+
+    def _stop(self) -> None:
+        self.cancelled = True
+        if self.task is not None:
+            self.task.cancel()
+
+    def _settle(self, parcel: Parcel | None) -> bool:
+        try:
+            self._right_to_reply.pop()
+        except IndexError:
+            return False
+        if parcel is not None:
+            self._reply(parcel)
+        self._home.call(self._settled)
+        return True
+
+    def _reply(self, parcel: Parcel) -> None:
+        try:
+            self._send(parcel)
+        except PayloadTooLarge as error:
+            self._send(messages.refusal(self.id, error))
+
+    def _settled(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.on_settled is not None:
+            self.on_settled(self)
+
+
+class SyncCall(Call):
+    """A sync message: its listeners may reply, and must be watched.
+
+    It is over without a reply when all listeners have finished and one of them raised,
+    or when all have finished and the event is gone: then nobody can set the return
+    value any more.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.listeners: tuple[Registration, ...] = ()
+        """Those that run for it."""
+        self._unfinished = 0
+        self._returned = False
+        self._raised: Parcel | None = None
+        self._event_gone = False
+
+    def begin(self, listeners: tuple[Registration, ...]) -> None:
+        """Note who will run. One more `finish` than these ends the dispatch itself."""
+        self.listeners = listeners
+        self._unfinished = len(listeners) + 1
+
+    def finish(self, *, returned: bool = False) -> None:
+        """Note that a listener has finished, or the dispatch; on main's loop."""
+        self._returned |= returned
+        self._unfinished -= 1
+        self._decide()
+
+    def listener_raised(self, error: BaseException, *, debug: bool) -> None:
+        """Keep what a listener raised, as bytes: no reference to it stays."""
+        if self._raised is None and not self.settled:
+            self._raised = messages.raised(self.id, error, self._default, debug=debug)
+
+    def event_gone(self) -> None:
+        """Note, on any thread, that the event object is no more."""
+        if not self.settled:
+            self._home.call(self._note_event_gone)
+
+    def _note_event_gone(self) -> None:
+        self._event_gone = True
+        self._decide()
+
+    def _decide(self) -> None:
+        if self._unfinished or self.settled:
+            return
+        if self._raised is not None:
+            self._settle(self._raised)
+        elif self._event_gone:
+            self.refuse(ReplyNeverSent(self._never_sent()))
+
+    def _never_sent(self) -> str:
+        count = len(self.listeners)
+        ran = f"{count} listener{'s' * (count != 1)} ran"
+        where = ", ".join(map(_whereabouts, self.listeners))
+        returned = " and returned a value" if self._returned else ""
+        return (
+            f"{self.channel!r}: {ran} ({where}){returned}; "
+            "set event.return_value, or use handle and invoke"
+        )
+
+
+def _whereabouts(registration: Registration) -> str:
+    fn = registration.fn
+    name = getattr(fn, "__qualname__", None) or type(fn).__name__
+    code = getattr(fn, "__code__", None)
+    if code is None:
+        return str(name)
+    file = code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{name}, {file}:{code.co_firstlineno}"
+
+
+def unary_call(
+    channel: str, *, home: Home, timeout: float, default: Default | None
+) -> tuple[SyncCall, asyncio.Future[Parcel]]:
+    """Return a sync message outside the stream, and the future of its reply.
+
+    Cancelling the future abandons the call.
+    """
+    future: asyncio.Future[Parcel] = home.loop.create_future()
+
+    def deliver(parcel: Parcel) -> None:
+        if not future.done():
+            future.set_result(parcel)
+
+    call = SyncCall(
+        0,
+        channel,
+        home=home,
+        timeout=timeout,
+        send=lambda parcel: home.call(deliver, parcel),
+        default=default,
+    )
+    future.add_done_callback(lambda _: call.abandon())
+    return call, future

@@ -1,0 +1,318 @@
+"""Calling listeners and handlers: what a message does once its turn has come."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final
+
+from mainproc.calls import Call, SyncCall
+from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
+from mainproc.web_contents import WebContents
+from mainproc.work import STARTS_AT_ONCE
+from renderer.wire.listeners import (
+    ListenerTable,
+    Registration,
+    no_handler,
+    no_listener,
+)
+from renderer.wire.values import Default
+
+logger = logging.getLogger("ipc.main")
+
+ErrorHook = Callable[[Exception, IpcMainEvent | IpcMainInvokeEvent], object]
+
+_HELD_TOO_LONG: Final = 0.25
+"""Seconds a plain function may hold main's loop before that is worth a warning."""
+_CHANNELS_REMEMBERED: Final = 1_000
+"""A peer chooses channel names: warn of so many, then no more."""
+_THREADS: Final = 32
+
+
+class Dispatcher:
+    """Calls what is registered for a message, on main's loop.
+
+    Each method returns whether a task was started that has not run yet; the next
+    message must then wait for one turn of the loop, so that tasks start in order.
+
+    Args:
+        table: the listeners and handlers of this main process.
+        default: converts results that have no form on the wire.
+        debug: send tracebacks to callers.
+    """
+
+    def __init__(
+        self, table: ListenerTable, *, default: Default | None, debug: bool = False
+    ) -> None:
+        self.error_hook: ErrorHook | None = None
+        """Told of what listeners raise, instead of the log."""
+        self.unheard = 0
+        """Events that arrived on a channel without listener."""
+        self._table = table
+        self._default = default
+        self._debug = debug
+        self._warned: set[tuple[str, str]] = set()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def threads(self) -> ThreadPoolExecutor:
+        """Return the pool for `thread=True`, made when it is first needed."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="mainproc")
+        return self._pool
+
+    def close(self) -> None:
+        """Let the threads end after what they are running."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+    # ---- events and sync messages ----------------------------------------------------
+
+    def event(self, contents: WebContents, channel: str, args: Sequence[Any]) -> bool:
+        """Call the listeners of an event."""
+        listeners = self._listeners(contents, channel)
+        if not listeners:
+            self._warn_unheard(contents, channel)
+            return False
+        return self._call_all(listeners, IpcMainEvent(contents, channel), args, None)
+
+    def sync(self, contents: WebContents, call: SyncCall, args: Sequence[Any]) -> bool:
+        """Call the listeners of a sync message, which may set its return value."""
+        listeners = self._listeners(contents, call.channel)
+        if not listeners:
+            call.refuse(no_listener(call.channel, *self._tables(contents)))
+            return False
+        call.begin(listeners)
+        # The event must not be held here: when it is gone and nobody has replied,
+        # nobody will.
+        started = self._call_all(
+            listeners, IpcMainEvent(contents, call.channel, call), args, call
+        )
+        call.finish()
+        return started
+
+    def _listeners(
+        self, contents: WebContents, channel: str
+    ) -> tuple[Registration, ...]:
+        own = contents.own_table
+        listeners = self._table.take(channel)
+        return listeners if own is None else own.take(channel) + listeners
+
+    def _tables(self, contents: WebContents) -> tuple[ListenerTable, ...]:
+        own = contents.own_table
+        return (self._table,) if own is None else (own, self._table)
+
+    def _call_all(
+        self,
+        listeners: Sequence[Registration],
+        event: IpcMainEvent,
+        args: Sequence[Any],
+        call: SyncCall | None,
+    ) -> bool:
+        started = False
+        for listener in listeners:
+            if listener.thread:
+                job = partial(self._call_on_thread, listener, event, args, call)
+                event.sender.work.run_in_order(job)
+            else:
+                started |= self._call_listener(listener, event, args, call)
+        return started
+
+    def _call_listener(
+        self,
+        listener: Registration,
+        event: IpcMainEvent,
+        args: Sequence[Any],
+        call: SyncCall | None,
+    ) -> bool:
+        began = time.monotonic()
+        try:
+            result = listener.fn(event, *args)
+        except Exception as error:
+            _note_arity(error, event.channel, args)
+            self._listener_raised(error, event, call)
+            result = None
+        self._check_held("listener", event.channel, began)
+        if result is not None and inspect.isawaitable(result):
+            task = event.sender.work.start(self._await_listener(result, event, call))
+            return not (STARTS_AT_ONCE or task.done())
+        if call is not None:
+            call.finish(returned=result is not None)
+        return False
+
+    async def _await_listener(
+        self, running: Awaitable[Any], event: IpcMainEvent, call: SyncCall | None
+    ) -> None:
+        returned = False
+        try:
+            returned = await running is not None
+        except Exception as error:
+            self._listener_raised(error, event, call)
+        finally:
+            del running, event  # the last references here, before the decision
+            if call is not None:
+                call.finish(returned=returned)
+
+    def _call_on_thread(
+        self,
+        listener: Registration,
+        event: IpcMainEvent,
+        args: Sequence[Any],
+        call: SyncCall | None,
+    ) -> None:
+        home = event.sender.home
+        returned = False
+        try:
+            returned = listener.fn(event, *args) is not None
+        except Exception as error:
+            _note_arity(error, event.channel, args)
+            self._listener_raised(error, event, call)
+        if call is not None:
+            home.call(partial(call.finish, returned=returned))
+
+    def _listener_raised(
+        self, error: Exception, event: IpcMainEvent, call: SyncCall | None
+    ) -> None:
+        if call is not None:
+            call.listener_raised(error, debug=self._debug)
+        self._report("listener", error, event)
+
+    # ---- invokes ---------------------------------------------------------------------
+
+    def invoke(self, contents: WebContents, call: Call, args: Sequence[Any]) -> bool:
+        """Call the one handler of an invoke."""
+        handler = self._handler(contents, call.channel)
+        if handler is None:
+            error = no_handler(call.channel, *self._tables(contents))
+            logger.warning("%r asked for %s", contents, error)
+            call.refuse(error)
+            return False
+        event = IpcMainInvokeEvent(contents, call.channel, call)
+        if handler.thread:
+            job = partial(self._handle_on_thread, handler, event, args, call)
+            contents.work.run(job)
+            return False
+        return self._handle(handler, event, args, call)
+
+    def _handler(self, contents: WebContents, channel: str) -> Registration | None:
+        own = contents.own_table
+        handler = None if own is None else own.take_handler(channel)
+        return handler or self._table.take_handler(channel)
+
+    def _handle(
+        self,
+        handler: Registration,
+        event: IpcMainInvokeEvent,
+        args: Sequence[Any],
+        call: Call,
+    ) -> bool:
+        began = time.monotonic()
+        try:
+            result = handler.fn(event, *args)
+        except Exception as error:
+            _note_arity(error, event.channel, args)
+            self._handler_raised(error, event, call)
+            return False
+        self._check_held("handler", event.channel, began)
+        if result is None or not inspect.isawaitable(result):
+            self._resolve(result, event, call)
+            return False
+        task = event.sender.work.start(self._await_handler(result, event, call))
+        if task.done():
+            return False
+        call.task = task
+        return not STARTS_AT_ONCE
+
+    async def _await_handler(
+        self, running: Awaitable[Any], event: IpcMainInvokeEvent, call: Call
+    ) -> None:
+        try:
+            result = await running
+        except asyncio.CancelledError as error:
+            # Cancelled by us: settled already. Otherwise the handler did it itself.
+            call.fail(error)
+        except Exception as error:
+            self._handler_raised(error, event, call)
+        else:
+            self._resolve(result, event, call)
+
+    def _handle_on_thread(
+        self,
+        handler: Registration,
+        event: IpcMainInvokeEvent,
+        args: Sequence[Any],
+        call: Call,
+    ) -> None:
+        if call.cancelled:
+            return
+        try:
+            result = handler.fn(event, *args)
+        except Exception as error:
+            _note_arity(error, event.channel, args)
+            self._handler_raised(error, event, call)
+        else:
+            self._resolve(result, event, call)
+
+    def _resolve(self, result: object, event: IpcMainInvokeEvent, call: Call) -> None:
+        try:
+            call.resolve(result)
+        except Exception as error:
+            self._handler_raised(error, event, call)
+
+    def _handler_raised(
+        self, error: Exception, event: IpcMainInvokeEvent, call: Call
+    ) -> None:
+        call.fail(error, debug=self._debug)
+        self._report("handler", error, event)
+
+    # ---- what is worth telling -------------------------------------------------------
+
+    def _report(
+        self, kind: str, error: Exception, event: IpcMainEvent | IpcMainInvokeEvent
+    ) -> None:
+        if self.error_hook is None:
+            text = "%s for %r raised; sent by %r"
+            logger.error(text, kind, event.channel, event.sender, exc_info=error)
+            return
+        try:
+            self.error_hook(error, event)
+        except Exception:
+            logger.exception("the hook given to ipc.on_error raised")
+
+    def _check_held(self, kind: str, channel: str, began: float) -> None:
+        held = time.monotonic() - began
+        if held > _HELD_TOO_LONG and self._first_time("held", channel):
+            logger.warning(
+                "%s for %r held main for %.1f s; register it with thread=True",
+                kind,
+                channel,
+                held,
+            )
+
+    def _warn_unheard(self, contents: WebContents, channel: str) -> None:
+        self.unheard += 1
+        if self._first_time("unheard", channel):
+            error = no_listener(channel, *self._tables(contents))
+            logger.warning("%s; an event from %r was dropped", error, contents)
+
+    def _first_time(self, what: str, channel: str) -> bool:
+        key = (what, channel)
+        if key in self._warned or len(self._warned) >= _CHANNELS_REMEMBERED:
+            return False
+        self._warned.add(key)
+        return True
+
+
+def _note_arity(error: Exception, channel: str, args: Sequence[Any]) -> None:
+    # A TypeError without a frame of its own was raised by the call itself.
+    traceback = error.__traceback__
+    if isinstance(error, TypeError) and traceback and traceback.tb_next is None:
+        error.add_note(
+            f"main listeners get (event, *args); {channel!r} was sent "
+            f"{len(args)} argument{'s' * (len(args) != 1)}"
+        )

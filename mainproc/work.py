@@ -1,0 +1,157 @@
+"""What runs for one renderer: tasks, thread jobs, calls that are not settled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from mainproc.home import Home
+
+if TYPE_CHECKING:
+    from mainproc.calls import Call
+
+STARTS_AT_ONCE: Final = sys.version_info >= (3, 12)
+"""A new task runs to its first await before `Work.start` returns."""
+
+serving: Final[contextvars.ContextVar[object]] = contextvars.ContextVar(
+    "serving", default=None
+)
+"""The renderer on whose behalf a task or thread job of main runs."""
+
+Job = Callable[[], object]
+
+
+class Work:
+    """Tasks, thread jobs and open calls of one renderer.
+
+    Args:
+        home: main's loop.
+        owner: what `serving` says inside the tasks and jobs.
+        pool: returns the threads for jobs.
+        limit: how much may run at once before `full`.
+        on_room: called on the loop when something has ended or a call is settled.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        owner: object,
+        *,
+        pool: Callable[[], ThreadPoolExecutor],
+        limit: int,
+        on_room: Callable[[], object],
+    ) -> None:
+        self.calls: dict[object, Call] = {}
+        """Calls without reply, by their key."""
+        self._home = home
+        self._owner = owner
+        self._pool = pool
+        self._limit = limit
+        self._on_room = on_room
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._jobs = 0
+        self._in_order: deque[Callable[[], object]] = deque()
+        self._order_lock = threading.Lock()
+        self._order_running = False
+
+    @property
+    def full(self) -> bool:
+        """So much runs that nothing more should be begun."""
+        return len(self._tasks) + self._jobs >= self._limit
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs."""
+        return not (self._tasks or self._jobs)
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine that never raises, and hold it until it has ended."""
+        context = contextvars.copy_context()
+        context.run(serving.set, self._owner)
+        loop = self._home.loop
+        if sys.version_info >= (3, 12):
+            task = asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
+        else:
+            task = asyncio.Task(coroutine, loop=loop, context=context)
+        if not task.done():
+            self._tasks.add(task)
+            task.add_done_callback(self._task_ended)
+        return task
+
+    def run(self, job: Job) -> None:
+        """Run a job that never raises on a thread; jobs run concurrently."""
+        self._jobs += 1
+        self._pool().submit(self._in_context(job))
+
+    def run_in_order(self, job: Job) -> None:
+        """Run a job that never raises on a thread, after the last such job."""
+        self._jobs += 1
+        with self._order_lock:
+            self._in_order.append(self._in_context(job))
+            if self._order_running:
+                return
+            self._order_running = True
+        self._pool().submit(self._run_ordered)
+
+    def watch(self, call: Call) -> None:
+        """Keep a call that is not settled, so that it can be cancelled."""
+        self.calls[call.key] = call
+        call.on_settled = self._forget
+        call.watch()
+
+    def abandon(self) -> None:
+        """Cancel all calls and their handlers: the renderer is gone.
+
+        Listeners of plain messages run on to their end, as in Electron.
+        """
+        for call in list(self.calls.values()):
+            call.abandon()
+
+    def cancel(self) -> None:
+        """Cancel every task, and forget the thread jobs that have not begun."""
+        self.abandon()
+        with self._order_lock:
+            self._jobs -= len(self._in_order)
+            self._in_order.clear()
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _forget(self, call: Call) -> None:
+        self.calls.pop(call.key, None)
+        self._on_room()
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._on_room()
+
+    def _in_context(self, job: Job) -> Job:
+        context = contextvars.copy_context()
+        context.run(serving.set, self._owner)
+
+        def run() -> None:
+            try:
+                context.run(job)
+            finally:
+                self._home.call(self._job_ended)
+
+        return run
+
+    def _run_ordered(self) -> None:
+        # One job a turn, so that no renderer keeps a thread of the pool to itself.
+        with self._order_lock:
+            if not self._in_order:
+                self._order_running = False
+                return
+            job = self._in_order.popleft()
+        job()
+        self._pool().submit(self._run_ordered)
+
+    def _job_ended(self) -> None:
+        self._jobs -= 1
+        self._on_room()
