@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.errors import RemoteError, message_of, printable, quote
@@ -35,7 +35,7 @@ from renderer.wire.paths import Refusal
 
 Default = Callable[[Any], object]
 Reader = Callable[[Any], Any]
-class_of: Final[Callable[[object], type[object]]] = type
+class_of: Final = cast("Callable[[object], type[object]]", type)
 """`type`, which has no type of its own for an argument that is Any."""
 
 _NUMPY_KINDS: Final = {"i": "int", "u": "uint", "f": "float", "b": "bool"}
@@ -59,8 +59,7 @@ def plain(obj: object, default: Default | None) -> Any:
     Raises:
         Refusal: nothing can stand for it.
     """
-    read = _reader(type(obj))
-    value = NotImplemented if read is None else _guarded(read, obj)
+    value = _read(obj)
     if value is not NotImplemented:
         return value
     if default is None:
@@ -73,14 +72,17 @@ def plain(obj: object, default: Default | None) -> Any:
         ) from error
 
 
-def _guarded(read: Reader, obj: Any) -> Any:
+def _read(obj: object) -> Any:
     # Reading runs code of the object's class, which may raise anything.
     try:
-        return read(obj)
+        read = _reader(type(obj))
+        return NotImplemented if read is None else read(obj)
     except Refusal:
         raise
     except Exception as error:
-        raise Refusal(f"{_noun(obj)} cannot be read: {_summary(error)}") from error
+        raise Refusal(
+            f"{type(obj).__name__} cannot be read: {_summary(error)}"
+        ) from error
 
 
 def _find_reader(cls: type[object]) -> Reader | None:
@@ -235,37 +237,40 @@ _reader: Final[Callable[[Any], Reader | None]] = lru_cache(1024)(_find_reader)
 # ---- texts ---------------------------------------------------------------------------
 
 
-def _noun(obj: object) -> str:
-    """Say what an object is, without running its code."""
-    match obj:
-        case types.FunctionType() | types.BuiltinFunctionType():
-            return "function"
-        case types.MethodType():
-            return "method"
-        case types.ModuleType():
-            return "module"
-        case type():
-            return f"class {obj.__name__}"
-        case re.Pattern():
-            return "regular expression for bytes"
-        case memoryview():
-            return f"memoryview of format {quote(obj.format)}"
-        case _ if type(obj).__module__.partition(".")[0] == "numpy":
-            return f"{type(obj).__name__} of dtype {getattr(obj, 'dtype', None)}"
-        case _:
-            return type(obj).__name__
+_NOUNS: Final = (
+    (types.FunctionType, "function"),
+    (types.BuiltinFunctionType, "function"),
+    (types.MethodType, "method"),
+    (types.ModuleType, "module"),
+    (re.Pattern, "regular expression for bytes"),
+)
+_ADVICE: Final = (
+    (types.CoroutineType, "await it and send its result"),
+    (types.GeneratorType, "make it a list or pass default="),
+    (date, "send a datetime with a time zone, or pass default="),
+)
+
+
+def _noun(obj: Any) -> str:
+    """Say what an object is. By its class: `isinstance` may run the object's code."""
+    cls = class_of(obj)
+    for base, noun in _NOUNS:
+        if issubclass(cls, base):
+            return noun
+    if issubclass(cls, type):
+        return f"class {obj.__name__}"
+    if issubclass(cls, memoryview):
+        return f"memoryview of format {quote(obj.format)}"
+    if cls.__module__.partition(".")[0] == "numpy":
+        return f"{cls.__name__} of dtype {getattr(obj, 'dtype', None)}"
+    return cls.__name__
 
 
 def _advice(obj: object) -> str:
-    match obj:
-        case types.CoroutineType():
-            return "await it and send its result"
-        case date():
-            return "send a datetime with a time zone, or pass default="
-        case types.GeneratorType():
-            return "make it a list or pass default="
-        case _:
-            return "convert it or pass default="
+    for base, advice in _ADVICE:
+        if issubclass(type(obj), base):
+            return advice
+    return "convert it or pass default="
 
 
 def _summary(error: Exception) -> str:
