@@ -34,9 +34,13 @@ from renderer.wire.errors import (
 
 Kind = Literal["listener", "handler"]
 
-# A peer chooses the channels that are looked for, and can do so at any rate.
-_NAMES_COMPARED = 100
-_LONGEST_COMPARED = 64
+# A peer chooses the channels that are looked for, and can do so at any rate; this keeps
+# a search below some milliseconds.
+_LONGEST_COMPARED = 48
+_NAMES_LOOKED_AT = 1000  # for their length only;
+_NAMES_COMPARED = 50  # of those so many letter by letter
+_MOST_LETTERS_APART = 4
+_LEAST_LIKENESS = 0.75
 
 
 @final
@@ -307,10 +311,17 @@ def _did_you_mean(channel: str, kind: Kind, tables: tuple[ListenerTable, ...]) -
 
 
 def _near_miss(channel: str, names: list[str]) -> str | None:
-    if len(channel) > _LONGEST_COMPARED:
+    length = len(channel)
+    if length > _LONGEST_COMPARED:
         return None
-    names = [n for n in names[:_NAMES_COMPARED] if len(n) <= _LONGEST_COMPARED]
-    close = difflib.get_close_matches(channel, names, n=1)
+    alike = [
+        name
+        for name in names[:_NAMES_LOOKED_AT]
+        if abs(len(name) - length) <= _MOST_LETTERS_APART
+    ]
+    close = difflib.get_close_matches(
+        channel, alike[:_NAMES_COMPARED], n=1, cutoff=_LEAST_LIKENESS
+    )
     return close[0] if close else None
 
 

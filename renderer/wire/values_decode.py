@@ -7,6 +7,7 @@ and not the session.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
@@ -138,8 +139,7 @@ def _read_object(value: pb.Value, level: int, around: Ancestors) -> dict[str, An
 
 
 def _duplicate(keys: Iterable[str]) -> str:
-    known = list(keys)
-    return next(quote(key) for key in known if known.count(key) > 1)
+    return quote(Counter(keys).most_common(1)[0][0])
 
 
 def _read_map(value: pb.Value, level: int, around: Ancestors) -> Any:
