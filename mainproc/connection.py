@@ -20,6 +20,7 @@ from renderer.wire.errors import (
     ConnectionClosed,
     DataCloneError,
     IpcError,
+    LocalProtocolError,
 )
 from renderer.wire.frames import parse_hello
 from renderer.wire.greeting import Admission
@@ -110,6 +111,7 @@ class Connection:
         self._draining = False
         self._over = home.loop.create_future()
         self._caught_up: asyncio.Future[None] | None = None
+        self._quiet: asyncio.Future[None] | None = None
         self._room: list[asyncio.Future[None]] = []
 
     # ---- the link --------------------------------------------------------------------
@@ -278,11 +280,17 @@ class Connection:
             self._caught_up.set_result(None)
             self._caught_up = None
         if not self._turns.waiting:
-            if self._draining:
-                self._answer_goodbye()
-            elif self._half_closed and self._work.idle and not self._work.calls:
-                self.say_goodbye(reasons.CLOSED, "")
+            self._settle_down()
         self._flush()
+
+    def _settle_down(self) -> None:
+        idle = self._work.idle and not self._work.calls
+        if self._quiet is not None and idle and not self._quiet.done():
+            self._quiet.set_result(None)
+        if self._draining:
+            self._answer_goodbye()
+        elif self._half_closed and idle:
+            self.say_goodbye(reasons.CLOSED, "")
 
     # ---- sending ---------------------------------------------------------------------
 
@@ -328,8 +336,10 @@ class Connection:
         return future
 
     def _has_room(self) -> bool:
-        return not self.open or not self.session.outbox.exceeds(
-            self.session.peer, _ROOM
+        outbox, peer = self.session.outbox, self.session.peer
+        return not self.open or (
+            outbox.outstanding <= peer.window_messages * _ROOM
+            and outbox.outstanding_bytes <= peer.window_bytes * _ROOM
         )
 
     def _acked(self) -> None:
@@ -398,10 +408,30 @@ class Connection:
             if not self.open:
                 return
             self.session.goodbye(reason, message)
-        self._turns.clear()
+        self._turns.stop()
         self._work.abandon()
         self._end_link_within(_END_LINK_WITHIN)
         self._handle_events()
+
+    def stop_dispatch(self) -> None:
+        """Dispatch nothing more; what runs goes on."""
+        self._turns.stop()
+
+    def quiet(self) -> asyncio.Future[None]:
+        """Return a future that is done when nothing runs for the renderer."""
+        if self._quiet is None:
+            self._quiet = self._home.loop.create_future()
+            self._wake()
+        return self._quiet
+
+    def gone(self) -> asyncio.Future[None]:
+        """Return a future that is done when the session is over."""
+        return self._over
+
+    def cancel_work(self) -> None:
+        """Cancel all that still runs for the renderer, and its link."""
+        self._work.cancel()
+        self._end_link()
 
     def _begin_draining(self) -> None:
         self._draining = True
@@ -413,7 +443,7 @@ class Connection:
             if self.session.state is not State.DRAINING:
                 return
             self.session.goodbye()
-        self._turns.clear()
+        self._turns.stop()
         self._end_link_within(_END_LINK_WITHIN)
         self._handle_events()
 

@@ -62,6 +62,7 @@ class Turns:
         self._scheduled = False  # `_go_on` is called soon, and nothing before it
         self._brake: TimerHandle | None = None
         self._braked_enough = False
+        self._stopped = False
         self.dispatching = False
         """A listener or handler is being called right now."""
 
@@ -72,6 +73,8 @@ class Turns:
 
     def feed(self, arrived: Iterable[Arrived]) -> None:
         """Queue messages in their order, and dispatch what can be."""
+        if self._stopped:
+            return
         for message in arrived:
             self._queue.append(message)
             if message.kind == "call":
@@ -104,8 +107,9 @@ class Turns:
         self._release_brake()
         self.advance()
 
-    def clear(self) -> None:
-        """Dispatch nothing more."""
+    def stop(self) -> None:
+        """Dispatch nothing more; what waits here will never be consumed."""
+        self._stopped = True
         self._queue.clear()
         self._unary.clear()
         self._release_brake()
@@ -134,7 +138,7 @@ class Turns:
             if started:
                 self._schedule(self.advance)
             return not started
-        if not self._queue or self._must_wait(self._queue[0]):
+        if self._stopped or not self._queue or self._must_wait(self._queue[0]):
             return False
         if self._begin(self._queue.popleft()):
             self._schedule(self._consume_and_advance)

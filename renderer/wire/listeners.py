@@ -217,6 +217,11 @@ class ListenerTable:
         """Return the channels that have listeners, or those that have a handler."""
         return list(self._listeners if kind == "listener" else self._handlers)
 
+    def registrations(self) -> list[Registration]:
+        """Return all listeners and handlers, channel by channel."""
+        listeners = [r for group in list(self._listeners.values()) for r in group]
+        return [*listeners, *self._handlers.values()]
+
     def near_miss(self, channel: str, kind: Kind) -> str | None:
         """Return the channel that was probably meant, or None.
 

@@ -1,0 +1,149 @@
+"""The main process: Electron's `ipc`, served to renderers in any language.
+
+    from mainproc import ipc
+
+    @ipc.on("synchronous-message")
+    def _(event, arg):
+        event.return_value = "pong"
+
+Start it with `mainproc run main.py`, or end the script with `mainproc.run()`.
+Importing this opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from mainproc.config import DEFAULT_ADDRESS
+from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
+from mainproc.ipc_main import Handler, IpcMain, Listener
+from mainproc.reminder import remind_at_exit
+from mainproc.runner import Ready, Settings, addresses_of, run_main, serve_main
+from mainproc.web_contents import WebContents
+from renderer.wire.errors import (
+    AccessDenied,
+    ConnectionClosed,
+    DataCloneError,
+    DuplicateHandler,
+    IpcError,
+    IpcTimeout,
+    LocalProtocolError,
+    NoHandler,
+    NoListener,
+    Overloaded,
+    PayloadTooLarge,
+    ProtocolError,
+    RemoteError,
+    RemoteProtocolError,
+    ReplyNeverSent,
+)
+from renderer.wire.limits import Limits
+from renderer.wire.listeners import Subscription
+
+if TYPE_CHECKING:
+    from mainproc.server import MainProcess
+
+ipc = IpcMain()
+"""The `ipc` of this process."""
+remind_at_exit(ipc)
+
+
+def run(
+    ipc: IpcMain = ipc,
+    /,
+    *,
+    listen: str | Sequence[str] = DEFAULT_ADDRESS,
+    grace: float = 5.0,
+    ready: Ready = "text",
+    exit_with_stdin: bool = False,
+    uvloop: bool | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then say Goodbye to all renderers.
+
+    Nothing more is dispatched after the signal; handlers that run may finish within
+    the grace. A second signal ends the process at once.
+
+    Args:
+        ipc: whose listeners and handlers serve the renderers.
+        listen: `HOST:PORT` or `unix:PATH`, or several; port 0 takes a free one. The
+            default follows `ELECTRON_IPC_ADDRESS`.
+        grace: seconds that running handlers may take to finish at the end.
+        ready: how to say that renderers may come: a line for people on stderr, or
+            one of JSON, `{"address", "pid"}`, on stdout.
+        exit_with_stdin: end, too, when standard input does.
+        uvloop: use uvloop; None: if it is installed.
+
+    Raises:
+        IpcError: an address is in use, or cannot be listened on.
+    """
+    settings = Settings(addresses_of(listen), grace, ready, exit_with_stdin, uvloop)
+    run_main(ipc, settings)
+
+
+def serve(
+    ipc: IpcMain = ipc,
+    /,
+    *,
+    listen: str | Sequence[str] = DEFAULT_ADDRESS,
+    grace: float = 5.0,
+) -> AbstractAsyncContextManager[MainProcess]:
+    """Serve while a block runs, in a program that has an event loop of its own.
+
+        async with mainproc.serve(listen="127.0.0.1:0") as main:
+            print(main.address)
+
+    Installs no signal handlers and prints nothing. Leaving the block, also by
+    cancelling, says Goodbye to all renderers.
+
+    Args:
+        ipc: whose listeners and handlers serve the renderers.
+        listen: as for `run`; `()` opens no socket.
+        grace: as for `run`.
+
+    Raises:
+        IpcError: on entering: an address is in use, or cannot be listened on.
+    """
+    return serve_main(ipc, listen, grace)
+
+
+def __getattr__(name: str) -> Any:
+    # The class of what `serve` yields comes with gRPC, which is loaded when needed.
+    if name == "MainProcess":
+        from mainproc.server import MainProcess
+
+        return MainProcess
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = (
+    "DEFAULT_ADDRESS",
+    "AccessDenied",
+    "ConnectionClosed",
+    "DataCloneError",
+    "DuplicateHandler",
+    "Handler",
+    "IpcError",
+    "IpcMain",
+    "IpcMainEvent",
+    "IpcMainInvokeEvent",
+    "IpcTimeout",
+    "Limits",
+    "Listener",
+    "LocalProtocolError",
+    "MainProcess",
+    "NoHandler",
+    "NoListener",
+    "Overloaded",
+    "PayloadTooLarge",
+    "ProtocolError",
+    "RemoteError",
+    "RemoteProtocolError",
+    "ReplyNeverSent",
+    "Subscription",
+    "WebContents",
+    "ipc",
+    "run",
+    "serve",
+)

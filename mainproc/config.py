@@ -1,0 +1,14 @@
+"""Addresses by default."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
+ADDRESS_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
+
+
+def default_address() -> str:
+    """Return where both ends meet when nobody says otherwise."""
+    return os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS

@@ -1,0 +1,32 @@
+"""A word to those whose script ends before it has served anybody."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from pathlib import Path
+
+from mainproc.ipc_main import IpcMain
+
+
+def remind_at_exit(ipc: IpcMain) -> None:
+    """Say, when the interpreter ends, that listeners were registered for nothing."""
+    atexit.register(_remind, ipc)
+
+
+def _remind(ipc: IpcMain) -> None:
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    channels = {r.channel for r in ipc.table.registrations() if _is_of_script(r.fn)}
+    if ipc.served or script is None or not channels:
+        return
+    name = Path(script).name
+    count = f"{len(channels)} channel{'s' * (len(channels) != 1)}"
+    sys.stderr.write(
+        f"mainproc: {name} registered {count} but never ran; end it with "
+        f"mainproc.run() or start it with 'mainproc run {name}'\n"
+    )
+
+
+def _is_of_script(fn: object) -> bool:
+    # Listeners of imported modules may belong to a program that serves otherwise.
+    return getattr(fn, "__module__", None) == "__main__"

@@ -1,0 +1,124 @@
+"""The life of a main script: run until a signal, then end in order."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from mainproc.config import DEFAULT_ADDRESS, default_address
+from mainproc.ipc_main import IpcMain
+
+if TYPE_CHECKING:
+    from mainproc.server import MainProcess
+
+Ready = Literal["text", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to serve."""
+
+    listen: tuple[str, ...] = ()
+    grace: float = 5.0
+    ready: Ready = "text"
+    exit_with_stdin: bool = False
+    uvloop: bool | None = None
+
+
+overrides: dict[str, object] = {}
+"""Settings of the `mainproc run` that runs the script; they win over the script's."""
+
+
+def run_main(ipc: IpcMain, settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; see `mainproc.run`."""
+    settings = replace(settings, **overrides)  # type: ignore[arg-type]  # by field name
+    with asyncio.Runner(loop_factory=_loop_factory(settings.uvloop)) as runner:
+        runner.run(_serve_until_told(ipc, settings))
+
+
+def serve_main(
+    ipc: IpcMain, listen: str | Sequence[str], grace: float
+) -> AbstractAsyncContextManager[MainProcess]:
+    """Serve while a block runs; see `mainproc.serve`."""
+    from mainproc.server import serving_main
+
+    return serving_main(ipc, addresses_of(listen), grace)
+
+
+def addresses_of(listen: str | Sequence[str]) -> tuple[str, ...]:
+    """Return addresses to listen on; the default one follows the environment."""
+    addresses = (listen,) if isinstance(listen, str) else tuple(listen)
+    return tuple(default_address() if a == DEFAULT_ADDRESS else a for a in addresses)
+
+
+async def _serve_until_told(ipc: IpcMain, settings: Settings) -> None:
+    from mainproc.server import MainProcess
+
+    main = MainProcess(ipc, settings.grace)
+    stop = _stop_on_signals()
+    await main.start(settings.listen)
+    if settings.exit_with_stdin:
+        _stop_at_end_of_stdin(stop)
+    _announce(main, settings.ready)
+    try:
+        await stop.wait()
+    finally:
+        await main.stop()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def told() -> None:
+        if stop.is_set():
+            os._exit(130)  # told twice: at once, whatever still runs
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told)
+    return stop
+
+
+def _stop_at_end_of_stdin(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait, name="mainproc-stdin", daemon=True).start()
+
+
+def _announce(main: MainProcess, ready: Ready) -> None:
+    if ready == "json":
+        line = json.dumps({"address": main.address, "pid": os.getpid()})
+        print(line, flush=True)  # noqa: T201 - the parent reads it
+        return
+    where = ", ".join(main.addresses)
+    sys.stderr.write(f"mainproc: listening on {where}\n")
+    sys.stderr.flush()
+
+
+def _loop_factory(
+    wanted: bool | None,
+) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if wanted is False:
+        return None
+    if importlib.util.find_spec("uvloop") is None:
+        if wanted:
+            raise ModuleNotFoundError("uvloop is not installed: pip install uvloop")
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

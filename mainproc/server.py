@@ -1,0 +1,186 @@
+"""A main process that serves: from bound addresses to the orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+# Reflection serves what is in the descriptor pool: the contract must be loaded.
+from electron_ipc.v1 import ipc_pb2 as _contract
+from mainproc.address import UNIX, UnixPath, check_port, in_use
+from mainproc.ipc_main import IpcMain
+from mainproc.servicer import SERVICE, Servicer
+from renderer.wire import reasons
+from renderer.wire.limits import Limits
+
+logger = logging.getLogger("ipc.main")
+
+_LEAVE_WITHIN: Final = 1.0
+"""Seconds that renderers have, whatever the grace, to answer Goodbye."""
+
+
+class MainProcess:
+    """A main process that serves; what `mainproc.serve` yields.
+
+    Attributes:
+        ipc: whose listeners and handlers serve the renderers.
+        addresses: where it listens, with the real ports.
+    """
+
+    def __init__(self, ipc: IpcMain, grace: float) -> None:
+        self.ipc = ipc
+        self.addresses: tuple[str, ...] = ()
+        self._grace = grace
+        self._servicer = Servicer(ipc)
+        self._health = health.aio.HealthServicer()
+        self._server = aio.server(options=_options(ipc.limits))
+        self._paths: list[UnixPath] = []
+        self._stopped = False
+
+    @property
+    def address(self) -> str:
+        """The first of its addresses; empty if it listens nowhere."""
+        return self.addresses[0] if self.addresses else ""
+
+    async def start(self, listen: Sequence[str]) -> None:
+        """Listen on addresses, and serve.
+
+        Raises:
+            AddressInUse: one of them cannot be had. None is listened on then.
+        """
+        self._server.add_generic_rpc_handlers((self._servicer.handler(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        _add_reflection(self._server)
+        try:
+            self.addresses = tuple([self._bind(address) for address in listen])
+        except BaseException:
+            self._release_paths()
+            raise
+        await self._server.start()
+        for service in ("", SERVICE):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        self.ipc.served = True
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Say Goodbye to all renderers, and end.
+
+        Nothing more is dispatched from now on; what arrived and was not dispatched is
+        not acked, so its sender is told. Handlers that run may finish within the
+        grace, and their results still arrive; after it they are cancelled.
+
+        Cancelling it leaves the rest to the end of the loop.
+
+        Args:
+            grace: seconds; None for what `serve` was given.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        self._servicer.stopping = True
+        await self._health.enter_graceful_shutdown()
+        connections = list(self._servicer.connections.values())
+        for connection in connections:
+            connection.stop_dispatch()
+        grace = self._grace if grace is None else grace
+        until = asyncio.get_running_loop().time() + grace
+        await _wait((c.quiet() for c in connections), until)
+        for connection in connections:
+            connection.say_goodbye(reasons.SHUTDOWN, "main stops")
+        await _wait((c.gone() for c in connections), until + _LEAVE_WITHIN)
+        for connection in connections:
+            connection.cancel_work()
+        await self._server.stop(0)
+        self.ipc.dispatcher.close()
+        self._release_paths()
+
+    def _bind(self, address: str) -> str:
+        if address.startswith(UNIX):
+            path = UnixPath(address)
+            path.acquire()
+            self._paths.append(path)
+            self._add_port(address)
+            path.restrict()
+            return address
+        check_port(address)
+        port = self._add_port(address)
+        return f"{address.rpartition(':')[0]}:{port}"
+
+    def _add_port(self, address: str) -> int:
+        try:
+            return self._server.add_insecure_port(address)
+        except RuntimeError:
+            raise in_use(address) from None  # somebody was quicker
+
+    def _release_paths(self) -> None:
+        for path in self._paths:
+            path.release()
+        self._paths.clear()
+
+
+@asynccontextmanager
+async def serving_main(
+    ipc: IpcMain, listen: Sequence[str], grace: float
+) -> AsyncIterator[MainProcess]:
+    """Serve while the block runs."""
+    main = MainProcess(ipc, grace)
+    await main.start(listen)
+    try:
+        yield main
+    finally:
+        await main.stop()
+
+
+async def _wait(futures: Iterable[asyncio.Future[Any]], until: float) -> None:
+    waiting = list(futures)
+    if waiting:
+        left = until - asyncio.get_running_loop().time()
+        await asyncio.wait(waiting, timeout=max(0.0, left))
+
+
+def _options(limits: Limits) -> list[tuple[str, Any]]:
+    return [
+        # Otherwise a second main would silently share the port.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", limits.max_frame_bytes),
+        ("grpc.max_send_message_length", -1),
+        # Renderers may ping every 10 s, also with no call open; we do it, too.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 9_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+
+
+def _add_reflection(server: aio.Server) -> None:
+    names = (
+        _contract.DESCRIPTOR.services_by_name["IpcService"].full_name,
+        health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+        "grpc.reflection.v1.ServerReflection",
+        reflection.SERVICE_NAME,
+    )
+    reflection.enable_server_reflection(names, server)
+    # v1 is v1alpha under another name; grpcio ships only the old one.
+    servicer = reflection.aio.ReflectionServicer(names)
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers(
+        (
+            grpc.method_handlers_generic_handler(
+                "grpc.reflection.v1.ServerReflection",
+                {"ServerReflectionInfo": handler},
+            ),
+        )
+    )
