@@ -225,12 +225,14 @@ class _ExtEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ext.ValueType], _
     EXT_ERROR: _Ext.ValueType  # 6
     """An error as a value: [string name, string message, details]."""
     EXT_TYPED_ARRAY: _Ext.ValueType  # 7
-    """A typed array: [string element type, bytes little-endian], or the same with
-    a third item, the list of its dimensions.
+    """A typed array: [string element type, bytes little-endian], and a third item,
+    the list of its dimensions, unless it has exactly one. Element types: int8,
+    uint8, uint8c, int16, uint16, int32, uint32, int64, uint64, float32, float64,
+    bool.
     """
     EXT_BACK_REFERENCE: _Ext.ValueType  # 8
-    """A cycle: [int n], the n-th container around this value; 1 is the one that
-    holds it.
+    """A cycle: [int n], the n-th container or ext around this value; 1 is the one
+    that holds it. It may stand in a key, too.
     """
     EXT_MAP: _Ext.ValueType  # 9
     """In MessagePack only, where it marks a CONTAINER_MAP: the pairs."""
@@ -238,7 +240,8 @@ class _ExtEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ext.ValueType], _
 class Ext(_Ext, metaclass=_ExtEnumTypeWrapper):
     """Kinds of value that most languages have but protobuf does not. `items` holds
     the payload. PROTOCOL.md has the exact payloads and what each language makes
-    of them; the same numbers are the MessagePack ext codes.
+    of them; the same numbers are the MessagePack ext codes (of which there are no
+    more than 127).
     """
 
 EXT_UNSPECIFIED: Ext.ValueType  # 0
@@ -256,12 +259,14 @@ EXT_REG_EXP: Ext.ValueType  # 5
 EXT_ERROR: Ext.ValueType  # 6
 """An error as a value: [string name, string message, details]."""
 EXT_TYPED_ARRAY: Ext.ValueType  # 7
-"""A typed array: [string element type, bytes little-endian], or the same with
-a third item, the list of its dimensions.
+"""A typed array: [string element type, bytes little-endian], and a third item,
+the list of its dimensions, unless it has exactly one. Element types: int8,
+uint8, uint8c, int16, uint16, int32, uint32, int64, uint64, float32, float64,
+bool.
 """
 EXT_BACK_REFERENCE: Ext.ValueType  # 8
-"""A cycle: [int n], the n-th container around this value; 1 is the one that
-holds it.
+"""A cycle: [int n], the n-th container or ext around this value; 1 is the one
+that holds it. It may stand in a key, too.
 """
 EXT_MAP: Ext.ValueType  # 9
 """In MessagePack only, where it marks a CONTAINER_MAP: the pairs."""
