@@ -74,7 +74,10 @@ class GivenUp:
 
 @dataclass(slots=True)
 class Acked:
-    """The peer has consumed more of our messages: the window has opened."""
+    """The peer has consumed more of our messages: the window has opened.
+
+    A peer without acks gives no such event; for it, written counts as acked.
+    """
 
     number: int
 
@@ -111,7 +114,13 @@ class GoodbyeHeard:
     """The peer said Goodbye. Answer when all that arrived before is consumed."""
 
     reason: int
+    """A GoodbyeReason."""
     message: str
+    """The same for people."""
+    retry_after: float = 0.0
+    """Seconds the peer asked to wait before a new session."""
+    address: str = ""
+    """Where the peer asked to go; empty for the same address."""
 
 
 @dataclass(slots=True)

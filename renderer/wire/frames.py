@@ -14,12 +14,14 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire.errors import RemoteProtocolError
+from renderer.wire.errors import RemoteProtocolError, printable
 
 _MESSAGES_TAG: Final = b"\x12"  # field 2, length-delimited: `messages`
 
 CONTROL_RESERVE: Final = 64
 """Bytes of a frame to leave for `first`, `ack` and the tags around messages."""
+
+_LONGEST_TEXT: Final = 1_000
 
 
 def varint(number: int) -> bytes:
@@ -90,7 +92,12 @@ def parse_hello(data: bytes) -> pb.Hello:
     return frame.hello
 
 
+def goodbye_of(reason: pb.GoodbyeReason.ValueType, message: str) -> pb.Goodbye:
+    """Return a Goodbye whose text fits any frame."""
+    return pb.Goodbye(reason=reason, message=printable(message[:_LONGEST_TEXT]))
+
+
 def refusal(reason: pb.GoodbyeReason.ValueType, message: str) -> bytes:
     """Return main's frame to a link that gets no session."""
-    goodbye = pb.Goodbye(reason=reason, message=message)
+    goodbye = goodbye_of(reason, message)
     return pb.StreamResponse(goodbye=goodbye).SerializeToString()

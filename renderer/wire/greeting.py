@@ -101,15 +101,19 @@ def peer_of_hello(hello: pb.Hello, limits: Limits) -> Peer:
 
 
 def peer_of_welcome(welcome: pb.Welcome, limits: Limits, *, resume: bool) -> Peer:
-    """Return what a renderer knows of main from its Welcome.
+    """Return what a renderer knows of main from its first Welcome.
 
     Raises:
-        RemoteProtocolError: a limit nobody can keep, or a token out of bounds.
+        RemoteProtocolError: a limit nobody can keep.
     """
-    if not 0 < len(welcome.token) <= MAX_TOKEN_BYTES:
-        raise RemoteProtocolError(f"welcome has a token of {len(welcome.token)} bytes")
     features = frozenset(welcome.features).intersection(FEATURES)
     return _peer(welcome, limits, True, resume and welcome.grace_ms > 0, features)
+
+
+def check_token(welcome: pb.Welcome) -> None:
+    """Raise RemoteProtocolError if nobody could come back with this token."""
+    if not 0 < len(welcome.token) <= MAX_TOKEN_BYTES:
+        raise RemoteProtocolError(f"welcome has a token of {len(welcome.token)} bytes")
 
 
 def grace_of(welcome: pb.Welcome) -> float:
@@ -126,21 +130,27 @@ def _peer(
 ) -> Peer:
     if said.HasField("max_frame_bytes") and said.max_frame_bytes < MIN_FRAME_BYTES:
         raise RemoteProtocolError(f"max_frame_bytes is less than {MIN_FRAME_BYTES:,}")
+    window_messages = _granted(said, "window_messages")
+    window_bytes = _granted(said, "window_bytes")
+    # A peer may grant what it likes: never hold more for it than our own limits.
     return Peer(
-        window_messages=_granted(said, limits, "window_messages"),
-        window_bytes=_granted(said, limits, "window_bytes"),
-        max_frame_bytes=_granted(said, limits, "max_frame_bytes"),
-        max_message_bytes=_granted(said, limits, "max_message_bytes"),
+        window_messages=min(window_messages, limits.window_messages),
+        window_bytes=min(window_bytes, limits.window_bytes),
+        max_frame_bytes=min(_granted(said, "max_frame_bytes"), limits.max_frame_bytes),
+        max_message_bytes=min(
+            _granted(said, "max_message_bytes"), limits.max_message_bytes
+        ),
         acks=acks,
         resume=resume,
         features=features,
+        narrowed=window_messages > limits.window_messages
+        or window_bytes > limits.window_bytes,
     )
 
 
-def _granted(said: pb.Hello | pb.Welcome, limits: Limits, name: _Limit) -> int:
+def _granted(said: pb.Hello | pb.Welcome, name: _Limit) -> int:
     # The fields of Hello and Welcome, and the limits they default to, share names.
     value: int = getattr(said if said.HasField(name) else DEFAULT_LIMITS, name)
     if not value:
         raise RemoteProtocolError(f"{name} of 0 lets nothing through")
-    # A peer may grant what it likes: never hold more for it than our own limits.
-    return min(value, getattr(limits, name))
+    return value

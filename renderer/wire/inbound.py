@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
@@ -11,13 +11,15 @@ from renderer.wire.inbox import Inbox
 from renderer.wire.limits import MAX_NUMBER, Limits
 from renderer.wire.transfers import Reassembly
 
+_WHOLE = ("event", "call", "reply")
+
 
 class Inbound:
     """Turns the messages of a direction's frames into events, each number once."""
 
     def __init__(self, inbox: Inbox, limits: Limits) -> None:
-        self.features: frozenset[str] = frozenset()
-        """The features that were agreed on."""
+        self.chunks = False
+        """Chunks were agreed on."""
         self.closing = False
         """Nothing is given to the dispatcher any more."""
         self._inbox = inbox
@@ -27,29 +29,41 @@ class Inbound:
         self,
         first: int | None,
         messages: Iterable[pb.Message],
+        size: int,
         out: list[events.SessionEvent],
-    ) -> Iterator[int]:
-        """Append to `out` what the messages say; yield ids of unknown kinds' calls.
+    ) -> list[int]:
+        """Append to `out` what the messages say; return ids of unknown kinds' calls.
 
         Args:
             first: the number of the first message; None for the next expected one.
             messages: the messages, in order.
+            size: the bytes of their frame.
             out: where events go.
 
         Raises:
             RemoteProtocolError: numbers or messages that cannot be.
         """
+        unknown: list[int] = []
+        counted = False
         number = self._inbox.start(first)
         for message in messages:
             kind = message.WhichOneof("kind")
             last = number
             if kind == "dropped":
                 last += max(message.dropped.count, 1) - 1
-            if last > self._inbox.received:  # else an overlap
+            fresh = last > self._inbox.received  # else an overlap
+            if fresh:
                 self._take(last, kind, message, out)
                 if kind is None and message.id:
-                    yield message.id
+                    unknown.append(message.id)
+            if fresh and _counts(kind, message):
+                counted = True
+            else:
+                size -= message.ByteSize()
             number = last + 1
+        if counted and not self.closing:
+            self._inbox.note_frame(size)
+        return unknown
 
     def _take(
         self,
@@ -61,9 +75,37 @@ class Inbound:
         if message.lane:
             raise RemoteProtocolError(f"lane {message.lane} was not agreed on")
         if kind == "chunk":
-            whole = self._reassemble(message)
-            if whole is not None:
-                kind, message = whole
+            self._take_chunk(number, message.chunk, out)
+        elif kind in _WHOLE and self._reassembly.is_open:
+            raise RemoteProtocolError(f"a {kind} stands between chunks")
+        else:
+            self._settle(number, kind, message, out)
+
+    def _take_chunk(
+        self, number: int, chunk: pb.Chunk, out: list[events.SessionEvent]
+    ) -> None:
+        if not self.chunks:
+            raise RemoteProtocolError("chunks were not agreed on")
+        if chunk.abort:
+            lost, whole = self._reassembly.abort(chunk), None
+        else:
+            lost, whole = False, self._reassembly.add(chunk)
+        if whole is not None:
+            self._settle(number, *whole, out)
+            return
+        self._inbox.arrive(number, waits=False)
+        if lost:
+            out.append(events.GivenUp("", 1))
+
+    def _settle(
+        self,
+        number: int,
+        kind: str | None,
+        message: pb.Message,
+        out: list[events.SessionEvent],
+    ) -> None:
+        if message.id > MAX_NUMBER:
+            raise RemoteProtocolError(f"the id {message.id} exceeds 63 bits")
         if kind == "event" or kind == "call":
             self._arrive(number, kind, message, out)
             return
@@ -83,13 +125,15 @@ class Inbound:
         message: pb.Message,
         out: list[events.SessionEvent],
     ) -> None:
-        if kind == "call" and not 0 < message.id <= MAX_NUMBER:
-            raise RemoteProtocolError(f"a call cannot have the id {message.id}")
-        self._inbox.arrive(number, waits=not self.closing)
-        if not self.closing:
+        if kind == "call" and not message.id:
+            raise RemoteProtocolError("a call without id")
+        if self.closing:
+            self._inbox.refuse(number)
+        else:
+            self._inbox.arrive(number, waits=True)
             out.append(events.Arrived(number, kind, message))
 
-    def _reassemble(self, message: pb.Message) -> tuple[str, pb.Message] | None:
-        if "chunks" not in self.features:
-            raise RemoteProtocolError("chunks were not agreed on")
-        return self._reassembly.add(message.chunk, message.lane)
+
+def _counts(kind: str | None, message: pb.Message) -> bool:
+    # What the sender counted against our window.
+    return kind in ("event", "call") or (kind == "chunk" and not message.chunk.reply)

@@ -24,17 +24,20 @@ class Inbox:
         """The last ack that was written."""
         self._limits = limits
         self._waiting: deque[int] = deque()
+        self._refused: int | None = None  # the first that will never be consumed
         # Bytes are counted by frame: (number of its last message, its bytes).
         self._frames: deque[tuple[int, int]] = deque()
         self._bytes = 0  # of frames not consumed to the end
         self._bytes_untold = 0  # of frames consumed since the last ack
-        self._wanted = 0  # ack as soon as everything up to here is consumed
+        self._wanted: int | None = None  # ack when everything up to here is consumed
         self._due: float | None = None
 
     @property
     def ack(self) -> int:
         """Everything up to this number is consumed."""
-        return self._waiting[0] - 1 if self._waiting else self.received
+        if self._waiting:
+            return self._waiting[0] - 1
+        return self.received if self._refused is None else self._refused - 1
 
     @property
     def overrun(self) -> bool:
@@ -79,8 +82,18 @@ class Inbox:
         if waits:
             self._waiting.append(number)
 
+    def refuse(self, number: int) -> None:
+        """Note that a message is here and will never be consumed."""
+        self.arrive(number, waits=False)
+        if self._refused is None:
+            self._refused = number
+
     def note_frame(self, size: int) -> None:
-        """Count the bytes of a frame whose messages have all arrived."""
+        """Count the bytes of a frame whose messages have all arrived.
+
+        Only of those that take room in the window: replies come without end to
+        whoever makes calls, and must never look like an overrun.
+        """
         self._bytes += size
         self._frames.append((self.received, size))
         self._settle()
@@ -96,17 +109,16 @@ class Inbox:
 
     def tell_again(self) -> None:
         """Owe the ack even if it was told: the frame that told it may be lost."""
-        self._wanted = 0
         self.told = -1
 
     def tell(self) -> int | None:
         """Return the ack to write, if one is owed, and take it as written."""
         ack = self.ack
-        granted = 0 < self._wanted <= ack
+        granted = self._wanted is not None and self._wanted <= ack
         if ack == self.told and not granted:
             return None
         if granted:
-            self._wanted = 0
+            self._wanted = None
         self.told = ack
         self._bytes_untold = 0
         self._due = None
@@ -115,7 +127,7 @@ class Inbox:
     def is_due(self, now: float) -> bool:
         """Tell whether an ack deserves a frame of its own now."""
         ack = self.ack
-        if 0 < self._wanted <= ack:
+        if self._wanted is not None and self._wanted <= ack:
             return True
         owed = ack - self.told
         if not owed:

@@ -11,9 +11,6 @@ MIB: Final = 1024 * KIB
 MAX_DEPTH: Final = 64
 """Levels of containers in one value; more is refused in every encoding."""
 
-MAX_OPEN_TRANSFERS: Final = 4
-"""Large messages under way at once, per session and direction."""
-
 MIN_CHUNK_BYTES: Final = KIB
 """Every chunk but the last carries at least this."""
 
@@ -60,6 +57,16 @@ class Limits:
     max_running: int = 1_000
     """Handlers and listeners that run at once for one renderer."""
 
+    def __post_init__(self) -> None:
+        if self.window_messages < 1 or self.window_bytes < 1:
+            raise ValueError("a window of 0 lets nothing through")
+        if self.max_frame_bytes < MIN_FRAME_BYTES:
+            raise ValueError(f"max_frame_bytes is less than {MIN_FRAME_BYTES:,}")
+        if self.max_message_bytes < 1:
+            raise ValueError("max_message_bytes of 0 lets nothing through")
+        if self.batch_messages < 1 or self.batch_bytes < MIN_CHUNK_BYTES:
+            raise ValueError(f"a batch is a message, of {MIN_CHUNK_BYTES:,} bytes")
+
 
 DEFAULT_LIMITS: Final = Limits()
 
@@ -78,3 +85,5 @@ class Peer:
     """It may come back after a cut."""
     features: frozenset[str] = field(default_factory=frozenset)
     """The features that both ends named."""
+    narrowed: bool = False
+    """We use less of its window than it granted: it cannot tell when we run short."""

@@ -16,23 +16,16 @@ Nothing here is thread-safe: a shell with threads holds its own lock.
 
 from __future__ import annotations
 
+from math import inf
 from typing import final
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
-from renderer.wire.errors import (
-    LocalProtocolError,
-    Overloaded,
-    PayloadTooLarge,
-    RemoteProtocolError,
-)
-from renderer.wire.frames import (
-    CONTROL_RESERVE,
-    parse_request,
-    parse_response,
-)
+from renderer.wire.errors import LocalProtocolError, RemoteProtocolError
+from renderer.wire.frames import goodbye_of, parse_request, parse_response
 from renderer.wire.greeting import (
     Admission,
+    check_token,
     grace_of,
     hello_of,
     peer_of_hello,
@@ -44,9 +37,10 @@ from renderer.wire.inbox import Inbox
 from renderer.wire.limits import DEFAULT_LIMITS, Limits, Peer
 from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel, refused
-from renderer.wire.state import ACCEPTS_MESSAGES, RECEIVES, Input, State, move
-from renderer.wire.transfers import split
+from renderer.wire.state import ACCEPTS_MESSAGES, KEPT, RECEIVES, Input, State, move
 from renderer.wire.writer import Role, Writer
+
+_Frame = pb.StreamRequest | pb.StreamResponse
 
 
 @final
@@ -85,19 +79,16 @@ class Session:
         self._events: list[events.SessionEvent] = []
         self._attached = False
         self._established = False  # confirmed once, on any link
-        self._open_link = False  # the present link was confirmed
-        self._was_open = False  # the link before it was
+        self._confirmed = False  # … on a link since the last resume
         self._first_frame = False  # the next frame is the first of its link
         self._attempt = 0
-        self._expires: float | None = None
-        self._transfers = 0
-        self._reason = int(pb.GOODBYE_REASON_UNSPECIFIED)
-        self._message = ""
-        self._missing = 0
+        self._expires = inf
+        self._stale = 0  # messages of a lost session that the dispatcher still has
+        self._ending = events.Ended(pb.GOODBYE_REASON_UNSPECIFIED, "", 0, 0)
         self._reset()
 
     def _reset(self) -> None:
-        self.outbox = Outbox()
+        self.outbox = Outbox(self.limits)
         self.inbox = Inbox(self.limits)
         self._inbound = Inbound(self.inbox, self.limits)
 
@@ -107,16 +98,19 @@ class Session:
         """Say Hello on a new link (renderer). Return the link's epoch.
 
         Raises:
-            LocalProtocolError: the session is over.
+            LocalProtocolError: the session is over, or does not outlive its link.
         """
+        if self.state is not State.NEW and not self._may_return:
+            raise LocalProtocolError("the session does not outlive its link")
         self.state = move(self.state, Input.ATTACH)
         hello = self._hello
         if self._established:
             self._attempt += 1
-            hello.token = self.welcome.token
-            hello.attempt = self._attempt
-            hello.received = self.inbox.received
-        return self._begin_link(hello)
+            token, received = self.welcome.token, self.inbox.received
+            hello = pb.Hello(token=token, attempt=self._attempt, received=received)
+            hello.MergeFrom(self._hello)
+        # Were the Welcome lost, nobody could tell what arrived before it.
+        return self._begin_link(hello, silent=hello.resume)
 
     def accept(self, hello: pb.Hello) -> int | None:
         """Answer a link's Hello with Welcome (main). Return the link's epoch.
@@ -130,22 +124,31 @@ class Session:
 
         Raises:
             RemoteProtocolError: the Hello cannot be; the session is not touched.
+            LocalProtocolError: the session is not `resumable`; it is not touched.
         """
         received: int | None = None
         if self.state is State.NEW:
             self.peer = peer_of_hello(hello, self.limits)
         else:
+            if not self.resumable:
+                raise LocalProtocolError("the session cannot be resumed")
             if hello.attempt <= self._attempt:
                 return None
             self.outbox.check_received(hello.received)
+            self._attempt = hello.attempt
             received = self.inbox.received
         self.state = move(self.state, Input.ATTACH)
-        self._attempt = hello.attempt
+        self._expires = inf
         self.welcome = welcome_of(self._admission, self.limits, self.peer, received)
-        epoch = self._begin_link(self.welcome)
+        epoch = self._begin_link(self.welcome, silent=False)
         if received is not None:
             self._replay(hello.received)
         return epoch
+
+    @property
+    def resumable(self) -> bool:
+        """A new link may take the session over."""
+        return self.state in KEPT and self._grace > 0
 
     def cut(self, epoch: int, now: float) -> None:
         """Note that a link ended without Goodbye; a link of older epoch is ignored.
@@ -157,39 +160,34 @@ class Session:
         if epoch == self.epoch and self._attached:
             self._detach(now)
 
-    def _begin_link(self, greeting: pb.Hello | pb.Welcome) -> int:
-        self._was_open = self._open_link
-        self._open_link = False
+    def _begin_link(self, greeting: pb.Hello | pb.Welcome, *, silent: bool) -> int:
         self.epoch += 1
         self._attached = True
-        self._expires = None
         self._first_frame = True
-        may_write = self.role is Role.MAIN or not self._hello.resume
-        self._writer.begin(greeting, may_write=may_write)
+        self._writer.begin(greeting, silent=silent)
         return self.epoch
 
     def _detach(self, now: float, retry_after: float = 0.0, address: str = "") -> None:
         self._attached = False
-        if self.state in (State.DRAINING, State.CLOSING):
-            self._end(Input.CUT_FINAL)
-        elif self.state is State.CLOSED:
+        if self.state is State.CLOSED:
             return
-        elif not self._established:
-            self._lose_unestablished()
-        elif self._grace:
-            self.state = move(self.state, Input.CUT)
-            self._expires = now + self._grace
-            self._events.append(events.Detached(retry_after, address))
-        else:
+        if self.state not in KEPT or not self._may_return:
             self._end(Input.CUT_FINAL)
-
-    def _lose_unestablished(self) -> None:
-        # A renderer that may resume has sent nothing yet and may simply try again.
-        if self.role is Role.RENDERER and self._hello.resume:
+            return
+        if not self._established:
             self.state = move(self.state, Input.CUT_EARLY)
-            self._events.append(events.Detached(0.0, ""))
         else:
-            self._end(Input.CUT_FINAL)
+            self.state = move(self.state, Input.CUT)
+            # A renderer's failed attempts do not lengthen its patience.
+            self._expires = min(self._expires, now + self._grace)
+        self._events.append(events.Detached(retry_after, address))
+
+    @property
+    def _may_return(self) -> bool:
+        if self._established:
+            return self._grace > 0
+        # A renderer that may resume has sent nothing yet and may simply try again.
+        return self.role is Role.RENDERER and self._hello.resume
 
     @property
     def _grace(self) -> float:
@@ -200,7 +198,8 @@ class Session:
 
     def _replay(self, received: int) -> None:
         self.inbox.tell_again()
-        if not self.outbox.resume(received, was_open=self._was_open):
+        confirmed, self._confirmed = self._confirmed, False
+        if not self.outbox.resume(received, confirmed=confirmed):
             message = f"message {received + 1} did not arrive on three links in a row"
             self._break(pb.GOODBYE_REASON_NO_PROGRESS, message)
 
@@ -217,41 +216,90 @@ class Session:
         if epoch != self.epoch or self.state not in RECEIVES:
             return
         try:
+            frame: _Frame
             if self.role is Role.MAIN:
-                self._receive_request(parse_request(data), len(data), now)
+                frame = parse_request(data)
+                self._hear_hello(frame)
             else:
-                self._receive_response(parse_response(data), len(data), now)
+                frame = parse_response(data)
+                self._hear_welcome(frame)
+            self._first_frame = False
+            # Each step may end the session; nothing follows then.
+            if self.state in RECEIVES:
+                self._hear_messages(frame, len(data))
+            if self.state in RECEIVES:
+                self._hear_control(frame, now)
         except RemoteProtocolError as error:
             self._break(pb.GOODBYE_REASON_PROTOCOL, str(error), error)
 
-    def _receive_request(self, frame: pb.StreamRequest, size: int, now: float) -> None:
+    def _hear_hello(self, frame: pb.StreamRequest) -> None:
         if frame.HasField("hello") != self._first_frame:
             raise RemoteProtocolError(
                 "the first frame of a stream must carry hello, and no other frame may"
             )
         if not self._first_frame:
             self._confirm()
-        self._first_frame = False
-        self._receive_rest(frame, size, now)
 
-    def _receive_response(
-        self, frame: pb.StreamResponse, size: int, now: float
-    ) -> None:
-        if self._first_frame and not frame.HasField("goodbye"):
-            self._hear_welcome(frame)
+    def _hear_welcome(self, frame: pb.StreamResponse) -> None:
+        if not self._first_frame:
+            if frame.HasField("welcome"):
+                raise RemoteProtocolError("a second welcome")
         elif frame.HasField("welcome"):
-            raise RemoteProtocolError("a second welcome")
-        self._first_frame = False
-        self._receive_rest(frame, size, now)
+            self._take_welcome(frame.welcome)
+        elif not frame.HasField("goodbye"):
+            raise RemoteProtocolError("the first frame of a stream must carry welcome")
 
-    def _receive_rest(
-        self, frame: pb.StreamRequest | pb.StreamResponse, size: int, now: float
-    ) -> None:
+    def _take_welcome(self, welcome: pb.Welcome) -> None:
+        check_token(welcome)
+        if not welcome.resumed:
+            self.peer = peer_of_welcome(welcome, self.limits, resume=self._hello.resume)
+            if self._established:
+                self._start_over()
+        elif not self._established:
+            raise RemoteProtocolError("welcome resumes what never was a session")
+        else:
+            self.outbox.check_received(welcome.received)
+        self.welcome = pb.Welcome()
+        self.welcome.CopyFrom(welcome)  # else its whole frame would stay in memory
+        self._writer.confirm()
+        if welcome.resumed:
+            self._replay(welcome.received)
+        self._confirm()
+
+    def _start_over(self) -> None:
+        self._events.append(events.Gap(self.outbox.unconfirmed, None))
+        self._stale += self.inbox.waiting
+        self._attempt = 0
+        self._reset()
+
+    def _confirm(self) -> None:
+        if self.state is not State.OPENING:
+            return
+        self.state = move(self.state, Input.CONFIRM)
+        self._confirmed = True
+        self._established = True
+        self._expires = inf
+        if self.role is Role.RENDERER:
+            self._events.append(events.Opened(self.welcome))
+
+    def _hear_messages(self, frame: _Frame, size: int) -> None:
         if frame.HasField("ack") and self.outbox.ack(frame.ack):
             self._events.append(events.Acked(frame.ack))
-        if frame.messages:
-            self._receive_messages(frame)
-            self.inbox.note_frame(size)
+        if not frame.messages:
+            return
+        first = frame.first if frame.HasField("first") else None
+        if first is None and (self.role is Role.RENDERER or self.peer.resume):
+            raise RemoteProtocolError("a frame with messages must carry first")
+        self._inbound.chunks = "chunks" in self.peer.features
+        # After our own Goodbye nothing is consumed: the ack in it is final.
+        self._inbound.closing = self.state is State.CLOSING
+        unknown = self._inbound.receive(first, frame.messages, size, self._events)
+        for id in unknown:
+            parcel = refused(id, "UNIMPLEMENTED", "a message of unknown kind")
+            if self.state in ACCEPTS_MESSAGES and not self._floods(parcel):
+                self.outbox.put(parcel, self.peer)
+
+    def _hear_control(self, frame: _Frame, now: float) -> None:
         if frame.want_ack:
             self.inbox.want_ack()
         if frame.HasField("ping"):
@@ -259,69 +307,21 @@ class Session:
         if frame.HasField("goodbye"):
             self._hear_goodbye(frame.goodbye, now)
 
-    def _receive_messages(self, frame: pb.StreamRequest | pb.StreamResponse) -> None:
-        first = frame.first if frame.HasField("first") else None
-        if first is None and (self.role is Role.RENDERER or self.peer.resume):
-            raise RemoteProtocolError("a frame with messages must carry first")
-        self._inbound.features = self.peer.features
-        # After our own Goodbye nothing is consumed: the ack in it was final.
-        self._inbound.closing = self.state is State.CLOSING
-        for unknown in self._inbound.receive(first, frame.messages, self._events):
-            if self.state in ACCEPTS_MESSAGES:
-                text = "a message of unknown kind"
-                self.put(refused(unknown, "UNIMPLEMENTED", text))
-
-    def _hear_welcome(self, frame: pb.StreamResponse) -> None:
-        if not frame.HasField("welcome"):
-            raise RemoteProtocolError("the first frame of a stream must carry welcome")
-        welcome = frame.welcome
-        if welcome.resumed:
-            self._check_resumed(welcome)
-        else:
-            self.peer = peer_of_welcome(welcome, self.limits, resume=self._hello.resume)
-            if self._established:
-                self._start_over()
-        self.welcome = pb.Welcome()
-        self.welcome.CopyFrom(welcome)
-        self._confirm()
-        self._writer.confirm()
-        if welcome.resumed:
-            self._replay(welcome.received)
-
-    def _check_resumed(self, welcome: pb.Welcome) -> None:
-        if not self._established:
-            raise RemoteProtocolError("welcome resumes what never was a session")
-        self.outbox.check_received(welcome.received)
-
-    def _start_over(self) -> None:
-        self._events.append(events.Gap(self.outbox.outstanding, None))
-        self._attempt = 0
-        self._hello.ClearField("token")
-        self._hello.ClearField("attempt")
-        self._hello.ClearField("received")
-        self._reset()
-
-    def _confirm(self) -> None:
-        if self.state is not State.OPENING:
-            return
-        self.state = move(self.state, Input.CONFIRM)
-        self._open_link = True
-        self._established = True
-        if self.role is Role.RENDERER:
-            self._events.append(events.Opened(self.welcome))
-
     # ---- messages ------------------------------------------------------------
 
     def consume(self) -> None:
-        """Note that the dispatcher is through with the oldest `Arrived` it has."""
-        self.inbox.consume()
+        """Note that the dispatcher is through with the oldest `Arrived` it has.
+
+        Due for every one of them, in their order, also after `Gap`.
+        """
+        if self._stale:
+            self._stale -= 1
+        else:
+            self.inbox.consume()
 
     def admits(self, parcel: Parcel, *, overshoot: bool = False) -> bool:
         """Tell whether the peer's window has room for a message now."""
-        factor = self.limits.overshoot if overshoot else 1
-        return not parcel.counted or self.outbox.admits(
-            len(parcel.data), self.peer, factor
-        )
+        return self.outbox.admits(parcel, self.peer, overshoot=overshoot)
 
     def put(self, parcel: Parcel, *, overshoot: bool = False) -> int:
         """Put a message on the session; return its number.
@@ -336,35 +336,20 @@ class Session:
 
         Raises:
             LocalProtocolError: the session takes no more messages.
-            Overloaded: it does not fit the peer's window.
             PayloadTooLarge: it is larger than the peer takes.
+            Overloaded: it does not fit the peer's window.
         """
         if self.state not in ACCEPTS_MESSAGES:
             raise LocalProtocolError(f"the session is {self.state.value}")
-        if not self.admits(parcel, overshoot=overshoot):
-            raise Overloaded(f"{self.outbox.backlog} wait for the other side")
+        self.outbox.check(parcel, self.peer, overshoot=overshoot)
         if self._floods(parcel):
             raise LocalProtocolError("the other side lets replies pile up")
-        size = len(parcel.data)
-        if size + CONTROL_RESERVE <= self.peer.max_frame_bytes:
-            return self.outbox.put(parcel.data, counted=parcel.counted)
-        if "chunks" not in self.peer.features or size > self.peer.max_message_bytes:
-            raise PayloadTooLarge(self._too_large(size))
-        self._transfers += 1
-        for chunk in split(
-            parcel.data,
-            size=min(self.limits.batch_bytes, self.peer.max_frame_bytes // 2),
-            transfer=self._transfers,
-            lane=0,
-            reply=parcel.reply,
-        ):
-            self.outbox.put(chunk, counted=parcel.counted)
-        return self.outbox.last
+        return self.outbox.put(parcel, self.peer)
 
     def _floods(self, parcel: Parcel) -> bool:
         # Replies never wait for the window; a peer that calls and never acks what
         # it gets would make this end hold them without bound.
-        if parcel.counted or not self.outbox.exceeds(self.peer, self.limits.overshoot):
+        if parcel.counted or not self.outbox.floods:
             return False
         message = "replies pile up: nothing is acked"
         self._break(pb.GOODBYE_REASON_OVERLOADED, message)
@@ -373,16 +358,12 @@ class Session:
     @property
     def congested(self) -> bool:
         """More than the peer's window is unacked: a sender that can wait should."""
-        return self.outbox.exceeds(self.peer, 1)
-
-    def _too_large(self, size: int) -> str:
-        chunks = "chunks" in self.peer.features
-        limit = self.peer.max_message_bytes if chunks else self.peer.max_frame_bytes
-        return f"the message has {size:,} bytes; the other side takes {limit:,}"
+        return self.outbox.exceeds(self.peer)
 
     def request_ack(self) -> None:
         """Ask the peer to ack as soon as it has consumed all that was put so far."""
-        self._writer.request_ack(self.outbox.last)
+        if self.outbox.acked < self.outbox.last:
+            self._writer.request_ack(self.outbox.last)
 
     def next_frame(self, now: float) -> bytes | None:
         """Return the next frame for the link; None when there is nothing to write.
@@ -398,7 +379,7 @@ class Session:
 
     @property
     def finished(self) -> bool:
-        """Our Goodbye is written: nothing more will be, on this link."""
+        """Our Goodbye is written: nothing more will be, and no dispatch may begin."""
         return self._writer.finished
 
     # ---- the end -------------------------------------------------------------
@@ -408,16 +389,19 @@ class Session:
         reason: pb.GoodbyeReason.ValueType = pb.GOODBYE_REASON_CLOSED,
         message: str = "",
     ) -> None:
-        """Say Goodbye, or answer the peer's. What was put before is written first.
+        """Say Goodbye, or answer the peer's.
+
+        What was put before is written first, but not with an answer: the peer would
+        not consume it. Events and calls that arrive from now on are not handed out.
 
         Raises:
             LocalProtocolError: it was said already.
         """
-        answered = self.state is State.DRAINING
+        answer = self.state is State.DRAINING
         self.state = move(self.state, Input.SAY_GOODBYE)
-        self._writer.part(pb.Goodbye(reason=reason, message=message))
-        if not answered:
-            self._reason, self._message = int(reason), message
+        self._writer.part(goodbye_of(reason, message))
+        if not answer:
+            self._ending.reason, self._ending.message = int(reason), message
         if self.state is State.CLOSED:
             self._announce_end()
 
@@ -431,31 +415,38 @@ class Session:
             address: where to come back; empty for the same address.
 
         Raises:
-            LocalProtocolError: the session cannot be resumed.
+            LocalProtocolError: no link carries the session, or it would not outlive it.
         """
-        if self.state not in (State.OPENING, State.OPEN) or not self._grace:
+        if not (self._attached and self._established and self.resumable):
             raise LocalProtocolError("the session cannot be suspended")
-        self._writer.part(
-            pb.Goodbye(
-                reason=pb.GOODBYE_REASON_SHUTDOWN,
-                may_resume=True,
-                retry_after_ms=round(retry_after * 1000),
-                address=address,
-            )
-        )
+        goodbye = goodbye_of(pb.GOODBYE_REASON_SHUTDOWN, "")
+        goodbye.may_resume = True
+        goodbye.retry_after_ms = round(retry_after * 1000)
+        goodbye.address = address
+        self._writer.part(goodbye)
 
     def _hear_goodbye(self, goodbye: pb.Goodbye, now: float) -> None:
-        if goodbye.may_resume and self._grace and self.state is not State.CLOSING:
-            self._detach(now, goodbye.retry_after_ms / 1000, goodbye.address)
+        retry_after = goodbye.retry_after_ms / 1000
+        renderer = self.role is Role.RENDERER
+        if goodbye.may_resume and renderer and self.resumable:
+            self._detach(now, retry_after, goodbye.address)
             return
-        self._missing = max(0, goodbye.last_sent - self.inbox.received)
+        reason, message = int(goodbye.reason), goodbye.message
+        self._ending.missing = max(0, goodbye.last_sent - self.inbox.received)
+        if self.state is not State.CLOSING:
+            self._ending.reason, self._ending.message = reason, message
+        if renderer and reason == pb.GOODBYE_REASON_REPLACED:
+            # Not answered: the session goes on, in other hands.
+            self._attached = False
+            self._end(Input.CUT_FINAL)
+            return
+        self._writer.stop()
         self.state = move(self.state, Input.HEAR_GOODBYE)
         if self.state is State.CLOSED:
             self._announce_end()
         else:
-            self._reason, self._message = int(goodbye.reason), goodbye.message
             self._events.append(
-                events.GoodbyeHeard(int(goodbye.reason), goodbye.message)
+                events.GoodbyeHeard(reason, message, retry_after, goodbye.address)
             )
 
     def _break(
@@ -465,24 +456,18 @@ class Session:
         error: RemoteProtocolError | None = None,
     ) -> None:
         self.state = move(self.state, Input.BREAK)
-        self._writer.break_off(pb.Goodbye(reason=reason, message=message))
-        self._reason, self._message = int(reason), message
-        self._announce_end(error)
+        self._writer.break_off(goodbye_of(reason, message))
+        self._ending.reason, self._ending.message = int(reason), message
+        self._ending.error = error
+        self._announce_end()
 
     def _end(self, what: Input) -> None:
         self.state = move(self.state, what)
         self._announce_end()
 
-    def _announce_end(self, error: RemoteProtocolError | None = None) -> None:
-        self._events.append(
-            events.Ended(
-                reason=self._reason,
-                message=self._message,
-                unconfirmed=self.outbox.outstanding,
-                missing=self._missing,
-                error=error,
-            )
-        )
+    def _announce_end(self) -> None:
+        self._ending.unconfirmed = self.outbox.unconfirmed
+        self._events.append(self._ending)
 
     # ---- events and time -----------------------------------------------------
 
@@ -494,7 +479,9 @@ class Session:
     @property
     def deadline(self) -> float | None:
         """When to call `tick` and look for a frame; None if time does not matter."""
-        return self.inbox.deadline if self._attached else self._expires
+        if self._attached:
+            return self._writer.deadline(self.inbox)
+        return self._expires if self.state is State.DETACHED else None
 
     def tick(self, now: float) -> None:
         """Give a detached session up when its time is over.
@@ -502,6 +489,8 @@ class Session:
         Args:
             now: seconds on the caller's monotonic clock.
         """
-        if self._expires is not None and now >= self._expires:
-            self._expires = None
+        if self.state is State.DETACHED and now >= self._expires:
             self._end(Input.EXPIRE)
+
+
+__all__ = ("Role", "Session")

@@ -68,7 +68,6 @@ class Input(enum.Enum):
 TRANSITIONS: Final[dict[State, dict[Input, State]]] = {
     State.NEW: {
         Input.ATTACH: State.OPENING,
-        Input.EXPIRE: State.CLOSED,
         Input.SAY_GOODBYE: State.CLOSED,
         Input.BREAK: State.CLOSED,
     },
@@ -114,6 +113,9 @@ ACCEPTS_MESSAGES: Final = frozenset(
     {State.NEW, State.OPENING, State.OPEN, State.DETACHED}
 )
 """States in which the application may put messages on the session."""
+
+KEPT: Final = frozenset({State.OPENING, State.OPEN, State.DETACHED})
+"""States in which a session can outlive its link."""
 
 RECEIVES: Final = frozenset({State.OPENING, State.OPEN, State.CLOSING})
 """States in which a frame of the current link means anything."""

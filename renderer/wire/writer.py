@@ -19,37 +19,59 @@ class Role(enum.Enum):
 
 
 class Writer:
-    """Decides what the next frame of the present link is."""
+    """Decides what the next frame of the present link is.
+
+    The greeting goes first and the Goodbye last, each in a frame without messages.
+    """
 
     def __init__(self, role: Role, limits: Limits) -> None:
         self.finished = False
         """Our Goodbye is written: nothing more will be, on this link."""
         self._role = role
         self._limits = limits
-        self._may_write = False
+        self._silent = True  # nothing but a greeting may be written
+        self._stopped = False  # no messages any more
         self._greeting: pb.Hello | pb.Welcome | None = None
         self._goodbye: pb.Goodbye | None = None
-        self._want_ack_from: int | None = None
+        self._wanted = 0  # ask for an ack of everything up to here …
+        self._asked = False  # … which was done on this link
         self._pong: int | None = None
         self._urgent = False  # a frame is due even without messages
 
-    def begin(self, greeting: pb.Hello | pb.Welcome, *, may_write: bool) -> None:
-        """Start a link with a greeting; `may_write`: messages may follow at once."""
+    def begin(self, greeting: pb.Hello | pb.Welcome, *, silent: bool) -> None:
+        """Start a link with a greeting; `silent`: it is the only frame for now."""
         self.finished = False
-        self._may_write = may_write
+        self._silent = silent
+        self._stopped = False
         self._greeting = greeting
         self._goodbye = None
+        self._asked = False
         self._pong = None
-        self._urgent = True
 
     def confirm(self) -> None:
-        """Messages may go from now on; a frame, even an empty one, is due."""
-        self._may_write = True
+        """Write from now on; a frame, even an empty one, is due."""
+        self._silent = False
         self._urgent = True
+
+    def stop(self) -> None:
+        """Write no messages any more: nobody would consume them."""
+        self._silent = False
+        self._stopped = True
+
+    def part(self, goodbye: pb.Goodbye) -> None:
+        """Say Goodbye as soon as all messages are written."""
+        self._goodbye = goodbye
+
+    def break_off(self, goodbye: pb.Goodbye) -> None:
+        """Say Goodbye in the next frame, whatever else waits."""
+        self.stop()
+        self._greeting = None
+        self.part(goodbye)
 
     def request_ack(self, number: int) -> None:
         """Ask for an ack when the message `number` is written."""
-        self._want_ack_from = number
+        self._wanted = number
+        self._asked = False
         self._urgent = True
 
     def pong(self, number: int) -> None:
@@ -57,16 +79,9 @@ class Writer:
         self._pong = number
         self._urgent = True
 
-    def part(self, goodbye: pb.Goodbye) -> None:
-        """Say Goodbye as soon as all messages are written."""
-        self._goodbye = goodbye
-        self._urgent = True
-
-    def break_off(self, goodbye: pb.Goodbye) -> None:
-        """Say Goodbye in the next frame, whatever else waits."""
-        self._may_write = False
-        self._greeting = None
-        self.part(goodbye)
+    def deadline(self, inbox: Inbox) -> float | None:
+        """Return when an owed ack gets a frame of its own, if it can be written."""
+        return None if self._silent or self.finished else inbox.deadline
 
     def next_frame(
         self, outbox: Outbox, inbox: Inbox, peer: Peer, now: float
@@ -74,55 +89,57 @@ class Writer:
         """Return the next frame, or None; see `Session.next_frame`."""
         if self.finished:
             return None
-        messages = self._may_write and self._greeting is None and outbox.has_unwritten()
-        ack_due = peer.acks and inbox.is_due(now)
-        if not (messages or ack_due or self._urgent):
+        if self._greeting is not None:
+            return self._greet(self._greeting, inbox, peer)
+        if self._silent:
             return None
         first, batch = 0, list[bytes]()
-        if messages:
+        if outbox.has_unwritten() and not self._stopped:
             room = min(self._limits.batch_bytes, peer.max_frame_bytes - CONTROL_RESERVE)
             first, batch = outbox.take(self._limits.batch_messages, room, peer.acks)
-        control = self._control(outbox, inbox, peer)
-        # Goodbye is the last frame and goes alone: its text has no bound.
-        if self._goodbye is not None and not batch:
-            self._say_goodbye(control, outbox, inbox, peer)
-        self._urgent = self._goodbye is not None
-        return join(control, first, batch)
+        elif self._goodbye is not None:
+            return self._say_goodbye(self._goodbye, outbox, inbox, peer)
+        elif not (self._urgent or (peer.acks and inbox.is_due(now))):
+            return None
+        return join(self._control(outbox, inbox, peer), first, batch)
+
+    def _greet(
+        self, greeting: pb.Hello | pb.Welcome, inbox: Inbox, peer: Peer
+    ) -> bytes:
+        self._greeting = None
+        if isinstance(greeting, pb.Hello):
+            # It may begin a new session, for which an ack would be wrong.
+            return pb.StreamRequest(hello=greeting).SerializeToString()
+        ack = inbox.tell() if peer.acks else None
+        return pb.StreamResponse(welcome=greeting, ack=ack).SerializeToString()
 
     def _control(
         self, outbox: Outbox, inbox: Inbox, peer: Peer
     ) -> pb.StreamRequest | pb.StreamResponse:
-        # A Hello may begin a new session, for which an old ack would be wrong.
-        hello = isinstance(self._greeting, pb.Hello)
-        ack = inbox.tell() if peer.acks and not hello else None
-        want_ack = (
-            self._want_ack_from is not None and self._want_ack_from <= outbox.written
-        )
-        if want_ack:
-            self._want_ack_from = None
-        pong, self._pong = self._pong, None
-        greeting, self._greeting = self._greeting, None
-        if self._role is Role.MAIN:
-            assert not isinstance(greeting, pb.Hello)
-            return pb.StreamResponse(
-                welcome=greeting, ack=ack, want_ack=want_ack, pong=pong
-            )
-        assert not isinstance(greeting, pb.Welcome)
-        return pb.StreamRequest(hello=greeting, ack=ack, want_ack=want_ack, pong=pong)
+        if peer.narrowed and self._wanted <= outbox.acked and outbox.runs_short(peer):
+            self.request_ack(outbox.written)
+        want_ack = not self._asked and outbox.acked < self._wanted <= outbox.written
+        self._asked = self._asked or want_ack
+        self._urgent = False
+        frame = self._frame()
+        if peer.acks and (ack := inbox.tell()) is not None:
+            frame.ack = ack
+        frame.want_ack = want_ack
+        if self._pong is not None:
+            frame.pong, self._pong = self._pong, None
+        return frame
 
     def _say_goodbye(
-        self,
-        control: pb.StreamRequest | pb.StreamResponse,
-        outbox: Outbox,
-        inbox: Inbox,
-        peer: Peer,
-    ) -> None:
-        assert self._goodbye is not None
-        if self._may_write and outbox.has_unwritten():
-            return  # only after the greeting's own frame
-        if not self._goodbye.may_resume:
-            self._goodbye.last_sent = outbox.last
+        self, goodbye: pb.Goodbye, outbox: Outbox, inbox: Inbox, peer: Peer
+    ) -> bytes:
+        frame = self._frame()
         if peer.acks:
-            control.ack = inbox.ack
-        control.goodbye.CopyFrom(self._goodbye)
+            frame.ack = inbox.ack
+        frame.goodbye.CopyFrom(goodbye)
+        if not goodbye.may_resume:
+            frame.goodbye.last_sent = outbox.last
         self.finished = True
+        return frame.SerializeToString()
+
+    def _frame(self) -> pb.StreamRequest | pb.StreamResponse:
+        return pb.StreamResponse() if self._role is Role.MAIN else pb.StreamRequest()
