@@ -1,0 +1,78 @@
+"""Main's calls that have no reply yet: each gets exactly one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, final
+
+from renderer.wire import messages
+from renderer.wire.errors import IpcError, IpcTimeout, PayloadTooLarge
+from renderer.wire.events import Arrived
+from renderer.wire.parcel import Parcel
+
+_BEGUN: Final = -1.0
+_FOR_EVER: Final = float("inf")
+
+
+@final
+class Asked:
+    """Keeps who waits for what. From any thread.
+
+    Args:
+        send: puts a reply on the session.
+    """
+
+    def __init__(self, send: Callable[[Parcel], None]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._until: dict[int, float] = {}  # id to when its caller stops waiting
+
+    def arrived(self, event: Arrived) -> None:
+        """Note a call that waits for its turn."""
+        seconds = event.timeout
+        until = _FOR_EVER if seconds is None else monotonic() + seconds
+        with self._lock:
+            self._until[event.message.id] = until
+
+    def cancelled(self, id: int) -> None:
+        """Answer a call that has not begun; it never will."""
+        with self._lock:
+            if self._until.get(id, _BEGUN) == _BEGUN:
+                return  # unknown, answered, or running: then its result will do
+        self.refuse(id, IpcError("the caller cancelled it", reason="CANCELLED"))
+
+    def is_waiting(self, id: int) -> bool:
+        """Tell whether a call still waits for its turn."""
+        return id in self._until
+
+    def begin(self, id: int) -> bool:
+        """Tell whether a call's turn still matters to its caller."""
+        with self._lock:
+            until = self._until.get(id)
+            if until is None:
+                return False
+            late = until < monotonic()
+            if not late:
+                self._until[id] = _BEGUN
+        if late:
+            self.refuse(id, IpcTimeout("the time was over before its turn came"))
+        return not late
+
+    def answer(self, id: int, reply: Parcel) -> None:
+        """Send the reply to a call, unless it has got one."""
+        with self._lock:
+            if self._until.pop(id, None) is None:
+                return
+        try:
+            self._send(reply)
+        except PayloadTooLarge as error:
+            self._send(messages.refusal(id, error))
+
+    def refuse(self, id: int, error: Exception) -> None:
+        """Reply that a call cannot be served."""
+        self.answer(id, messages.refusal(id, error))
+
+
+__all__ = ("Asked",)

@@ -1,0 +1,291 @@
+"""The thread on which a renderer's listeners run, and what runs there."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol, final
+
+from renderer.asked import Asked
+from renderer.reports import Reports, note_arguments
+from renderer.wire import messages
+from renderer.wire.errors import IpcError
+from renderer.wire.events import Arrived
+from renderer.wire.limits import DEFAULT_LIMITS
+from renderer.wire.listeners import ListenerTable, Registration, no_handler
+from renderer.wire.parcel import Parcel
+from renderer.wire.values import Default
+from renderer.workers import Job, Workers
+
+logger = logging.getLogger("ipc.renderer")
+
+_HANDLER_THREADS: Final = 32
+
+
+class Line(Protocol):
+    """What a dispatcher needs of the connection that it serves."""
+
+    def consume(self) -> None:
+        """Count the oldest message that was handed over as consumed."""
+        ...
+
+    def answer(self, parcel: Parcel) -> None:
+        """Send a reply; it is lost if the session is over."""
+        ...
+
+
+@final
+class ThreadDispatcher:
+    """Runs the listeners and handlers of one connection, one after the other.
+
+    Args:
+        table: the listeners and handlers.
+        reports: told of what they raise.
+        default: converts results that cannot be sent.
+        hand_over: gives a job to the loop that listeners are to run on; None: they run
+            on the dispatcher's own thread.
+        at_end: called when the connection is over and all else is done.
+        before: the dispatcher of an earlier connection; this one begins when it ends.
+    """
+
+    def __init__(
+        self,
+        table: ListenerTable,
+        reports: Reports,
+        *,
+        default: Default | None = None,
+        hand_over: Callable[[Job], object] | None = None,
+        at_end: Sequence[Callable[[], object]] = (),
+        before: ThreadDispatcher | None = None,
+    ) -> None:
+        self._table = table
+        self._reports = reports
+        self._default = default
+        self._hand_over = hand_over
+        self._at_end = at_end
+        self._before = before
+        self._line: Line | None = None
+        self._asked = Asked(self._send)
+        self._queue: queue.SimpleQueue[Arrived | Job | None] = queue.SimpleQueue()
+        self._stopped = False
+        self._ended = False
+        self._ending = threading.Lock()
+        self._handed: queue.SimpleQueue[None] = queue.SimpleQueue()
+        room = DEFAULT_LIMITS.max_running
+        self._in_order = Workers("listener", threads=1, room=room)
+        self._at_once = Workers("handler", threads=_HANDLER_THREADS, room=room)
+        self._thread = threading.Thread(
+            target=self._run, name="electron-ipc dispatcher", daemon=True
+        )
+
+    # ---- from the connection ---------------------------------------------------------
+
+    def serve(self, line: Line) -> None:
+        """Begin to dispatch."""
+        self._line = line
+        self._thread.start()
+
+    def arrived(self, event: Arrived) -> None:
+        """Take an event or a call."""
+        if event.kind == "call":
+            self._asked.arrived(event)
+        self._queue.put(event)
+
+    def cancelled(self, id: int) -> None:
+        """Answer a call that has not begun."""
+        self._asked.cancelled(id)
+
+    def post(self, job: Job) -> None:
+        """Run a job behind what was taken before; here, if the thread has ended."""
+        with self._ending:
+            if not self._ended:
+                self._queue.put(job)
+                return
+        self._do(job)
+
+    def stop(self) -> None:
+        """Begin no listener and no handler any more."""
+        self._stopped = True
+        self._in_order.stop()
+        self._at_once.stop()
+        self._handed.put(None)  # the loop may be gone
+
+    def end(self) -> None:
+        """Let the thread end behind what was taken before."""
+        self._queue.put(None)
+
+    def is_current(self) -> bool:
+        """Tell whether the caller runs on this thread."""
+        return self._thread is threading.current_thread()
+
+    def join(self, timeout: float) -> None:
+        """Wait until the thread has ended, unless it never began or is the caller."""
+        if self._thread.ident is not None and not self.is_current():
+            self._thread.join(timeout)
+
+    # ---- on the thread ---------------------------------------------------------------
+
+    def _run(self) -> None:
+        if self._before is not None:
+            self._before._thread.join()  # noqa: SLF001 - one of us
+            self._before = None
+        while (item := self._queue.get()) is not None:
+            if not isinstance(item, Arrived):
+                self._do(item)
+                continue
+            if not self._stopped:
+                self._dispatch(item)
+            if self._line is not None:
+                self._line.consume()
+            del item
+        for hook in tuple(self._at_end):
+            self._do_there(hook)
+        with self._ending:
+            self._ended = True
+        self.stop()
+        # Jobs that were posted while the thread ended.
+        while not self._queue.empty():
+            item = self._queue.get()
+            if callable(item):
+                self._do(item)
+
+    def _do(self, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception:
+            logger.exception("a callback raised")
+
+    def _dispatch(self, event: Arrived) -> None:
+        if event.kind == "event":
+            channel = event.body.channel
+            try:
+                args = messages.read_args(event.body)
+            except IpcError as error:
+                self._reports.raised("listener", channel, error)
+            else:
+                self._tell(channel, args)
+        elif self._asked.is_waiting(event.message.id):
+            self._ask(event.message.id, event)
+
+    # ---- events ----------------------------------------------------------------------
+
+    def _tell(self, channel: str, args: Sequence[Any]) -> None:
+        listeners = self._table.take(channel)
+        if not listeners:
+            self._reports.not_heard(channel)
+        for listener in listeners:
+            job = partial(self._call, listener, args)
+            if listener.thread:
+                self._in_order.run(job)
+            else:
+                self._here_or_there(job)
+
+    def _call(self, listener: Registration, args: Sequence[Any]) -> None:
+        try:
+            listener.fn(*args)
+        except BaseException as error:  # also a sys.exit(): the thread must go on
+            self._raised(listener, args, error)
+            if _interrupt(error) is not None:
+                raise
+
+    def _raised(
+        self, registration: Registration, args: Sequence[Any], error: BaseException
+    ) -> Exception:
+        if not isinstance(error, Exception):
+            wrapped = RuntimeError(f"{type(error).__name__} on the listeners' thread")
+            wrapped.__cause__ = error
+            error = wrapped
+        note_arguments(error, registration.fn, registration.channel, args)
+        self._reports.raised(registration.kind, registration.channel, error)
+        return error
+
+    # ---- calls -----------------------------------------------------------------------
+
+    def _ask(self, id: int, event: Arrived) -> None:
+        channel = event.body.channel
+        if not event.is_invoke:
+            text = "a renderer takes invokes only"
+            self._asked.refuse(id, IpcError(text, reason="UNIMPLEMENTED"))
+            return
+        handler = self._table.take_handler(channel)
+        if handler is None:
+            error = no_handler(channel, self._table, instead="send")
+            self._asked.refuse(id, error)
+            return
+        try:
+            args = messages.read_args(event.body)
+        except IpcError as error:
+            self._asked.refuse(id, error)
+            return
+        job = partial(self._handle, id, handler, args)
+        if handler.thread:
+            self._at_once.run(job)
+        else:
+            self._here_or_there(job)
+
+    def _handle(self, id: int, handler: Registration, args: Sequence[Any]) -> None:
+        if not self._asked.begin(id):
+            return
+        interrupt: BaseException | None = None
+        try:
+            result = handler.fn(*args)
+            if inspect.iscoroutine(result):
+                result.close()
+                text = "the handler returned a coroutine; use renderer.aio"
+                raise TypeError(text)
+            reply = messages.reply(id, result, self._default)
+        except BaseException as error:  # crosses to the caller
+            raised = self._raised(handler, args, error)
+            reply = messages.raised(id, raised, self._default)
+            interrupt = _interrupt(error)
+        self._asked.answer(id, reply)
+        if interrupt is not None:
+            raise interrupt
+
+    def _send(self, parcel: Parcel) -> None:
+        if self._line is not None:
+            self._line.answer(parcel)
+
+    def _do_there(self, hook: Callable[[], object]) -> None:
+        """Run a hook where listeners run; if that is another loop, do not wait."""
+        if self._hand_over is None:
+            self._do(hook)
+        else:
+            self._do(partial(self._hand_over, partial(self._do, hook)))
+
+    # ---- another loop ----------------------------------------------------------------
+
+    def _here_or_there(self, job: Job) -> None:
+        if self._hand_over is None:
+            job()
+            return
+        done: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._handed = done
+
+        def run() -> None:
+            try:
+                if not self._stopped:
+                    job()
+            finally:
+                done.put(None)
+
+        try:
+            self._hand_over(run)
+        except Exception:
+            logger.exception("dispatch= raised; a listener was not called")
+            return
+        if not self._stopped:
+            done.get()  # one after the other; `stop` ends this, too
+
+
+def _interrupt(error: BaseException) -> BaseException | None:
+    """Return what a listener must let pass: Ctrl-C on a GUI's own thread."""
+    own = threading.current_thread() is not threading.main_thread()
+    return None if own or isinstance(error, Exception) else error
+
+
+__all__ = ("ThreadDispatcher",)

@@ -1,0 +1,67 @@
+"""What happens to open connections when the program ends.
+
+`atexit` is the right moment: the program's other threads have ended by then, and our
+daemon threads still run. (`threading`'s own hooks come before those threads are waited
+for; anything later finds the daemon threads frozen.)
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+_FLUSH_S: Final = 5.0
+_PART_S: Final = 1.0
+
+Leave = Callable[[float, float], int]
+"""Flushes, for so many seconds, and parts, for so many; returns what is unconfirmed."""
+
+_lock = threading.Lock()
+_leaves: dict[Leave, tuple[str, int]] = {}  # to the address, and whose process it is
+_hooked = False
+
+
+def connected(address: str, leave: Leave) -> None:
+    """Note a connection, to be left in good order; it is kept alive until then.
+
+    Args:
+        address: where main is, for the message.
+        leave: leaves it.
+    """
+    global _hooked
+    with _lock:
+        _leaves[leave] = (address, os.getpid())
+        if not _hooked:
+            # After grpc was imported, so that this runs before hooks of its own.
+            atexit.register(leave_all)
+            _hooked = True
+
+
+def disconnected(leave: Leave) -> None:
+    """Forget a connection that is over."""
+    with _lock:
+        _leaves.pop(leave, None)
+
+
+def leave_all() -> None:
+    """Leave all connections of this process; tell what may not have arrived."""
+    with _lock:
+        mine = {leave: at for leave, (at, pid) in _leaves.items() if pid == os.getpid()}
+    deadline = monotonic() + _FLUSH_S
+    for leave, address in mine.items():
+        count = leave(max(0.0, deadline - monotonic()), _PART_S)
+        disconnected(leave)
+        if count:
+            messages = f"{count:,} message{'s' * (count != 1)}"
+            print(  # noqa: T201 - the program is at its end
+                f"renderer: main at {address} has not confirmed {messages}",
+                file=sys.stderr,
+            )
+
+
+__all__ = ("Leave", "connected", "disconnected", "leave_all")

@@ -1,0 +1,80 @@
+"""Sync messages without a session: for programs that have nothing else to say."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any, final
+
+from renderer.carrier import Carrier, LinkBroken
+from renderer.patience import Patience
+from renderer.wire import messages
+from renderer.wire.errors import IpcTimeout, quote
+from renderer.wire.terms import read_sync_response
+from renderer.wire.values import Default
+
+
+@final
+class OneShots:
+    """Makes unary calls, on one carrier as long as that works.
+
+    Args:
+        carrier: opens the way to main.
+    """
+
+    def __init__(self, carrier: Callable[[], Carrier]) -> None:
+        self._open = carrier
+        self._lock = threading.Lock()
+        self._carrier: Carrier | None = None
+
+    def send_sync(
+        self,
+        channel: str,
+        args: Sequence[object],
+        timeout: float | None,
+        default: Default | None,
+        patience: Patience,
+    ) -> Any:
+        """Send a sync message; wait for main to appear, and for its response.
+
+        Raises:
+            IpcError: as `IpcRenderer.send_sync` says.
+        """
+        request = messages.sync_request(channel, args, default).SerializeToString()
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            left = None if deadline is None else max(0.0, deadline - monotonic())
+            try:
+                response = self._here().send_sync(request, left)
+            except LinkBroken as error:
+                # Trying again is safe only while nobody can have got it.
+                if error.outcome == "unknown":
+                    raise
+                self.close()
+                patience.pause(error)
+            except IpcTimeout:
+                raise no_reply(channel, timeout) from None
+            else:
+                return read_sync_response(response, channel)
+
+    def close(self) -> None:
+        """Give the carrier back. The next message opens another."""
+        with self._lock:
+            carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            carrier.close()
+
+    def _here(self) -> Carrier:
+        with self._lock:
+            if self._carrier is None:
+                self._carrier = self._open()
+            return self._carrier
+
+
+def no_reply(channel: str, timeout: float | None) -> IpcTimeout:
+    """Return the error for a call whose time is over."""
+    return IpcTimeout(f"no reply to {quote(channel)} within {timeout:g} s")
+
+
+__all__ = ("OneShots", "no_reply")

@@ -1,0 +1,88 @@
+"""Waiting for a main process to appear."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from time import monotonic
+from typing import Final, final
+
+from renderer.carrier import LinkBroken
+from renderer.ipc_renderer import no_main
+from renderer.wire.errors import ConnectionClosed, IpcError
+from renderer.wire.link import Fate
+
+logger = logging.getLogger("ipc.renderer")
+
+_WARN_AFTER_S: Final = 1.0
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 0.5
+
+
+@final
+class Patience:
+    """Counts one caller's attempts to reach main.
+
+    Args:
+        address: where main should be.
+        seconds: how long to try.
+        closed: set when nobody wants the connection any more.
+    """
+
+    def __init__(self, address: str, seconds: float, closed: threading.Event) -> None:
+        self._address = address
+        self._seconds = seconds
+        self._closed = closed
+        self._began = monotonic()
+        self._pause = _FIRST_PAUSE_S
+        self._warned = False
+
+    @property
+    def deadline(self) -> float:
+        """When it ends."""
+        return self._began + self._seconds
+
+    @property
+    def first_doubt(self) -> float:
+        """When to call `doubt`."""
+        return self._began + min(_WARN_AFTER_S, self._seconds)
+
+    def doubt(self) -> None:
+        """Warn, once, that somebody is waiting."""
+        if not self._warned:
+            self._warned = True
+            logger.warning("no main process at %s yet; waiting for one", self._address)
+
+    def pause(self, error: IpcError | None) -> None:
+        """Wait before the next attempt.
+
+        Args:
+            error: how the last one failed.
+
+        Raises:
+            ConnectionClosed: there is no time left, or `closed` is set.
+            IpcError: the last attempt failed in a way that time does not mend.
+        """
+        self._raise_if_final(error)
+        now = monotonic()
+        if now + self._pause >= self.deadline:
+            gone = no_main(self._address, self._seconds)
+            if error is not None:
+                gone.add_note(f"the last attempt: {error}")
+            raise gone
+        if now >= self.first_doubt:
+            self.doubt()
+        if self._closed.wait(self._pause):
+            raise ConnectionClosed("closed before there was a connection", "not-sent")
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
+
+    def _raise_if_final(self, error: IpcError | None) -> None:
+        if isinstance(error, LinkBroken):
+            if error.fate is Fate.GIVE_UP:
+                text = f"cannot connect to {self._address}: {error}"
+                raise ConnectionClosed(text, "not-sent")
+        elif error is not None:
+            raise error
+
+
+__all__ = ("Patience",)

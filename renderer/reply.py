@@ -1,0 +1,241 @@
+"""Who waits for a reply: `Reply` is what `invoke` returns, `SyncAnswer` a thread's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, InvalidStateError
+from functools import partial
+from typing import Any, Protocol, TypeVar, final
+
+from renderer.wire import messages
+from renderer.wire.errors import IpcError, IpcTimeout, quote
+from renderer.wire.events import Replied
+
+T = TypeVar("T")
+logger = logging.getLogger("ipc.renderer")
+
+
+class Caller(Protocol):
+    """Who waits for a reply. Both methods are called at most once, from any thread."""
+
+    number: int
+    """The number of the call's message; 0 before it has one."""
+
+    def replied(self, event: Replied) -> None:
+        """Take the reply."""
+        ...
+
+    def failed(self, error: IpcError) -> None:
+        """Take the reason why there will be none."""
+        ...
+
+
+@final
+class SyncAnswer:
+    """Where a thread that called `send_sync` finds its answer."""
+
+    __slots__ = ("number", "queue")
+
+    def __init__(self) -> None:
+        self.number = 0
+        # A SimpleQueue is the quickest way from thread to thread, and Ctrl-C ends
+        # the waiting for it.
+        self.queue: queue.SimpleQueue[Replied | IpcError] = queue.SimpleQueue()
+
+    def replied(self, event: Replied) -> None:
+        """Wake the thread."""
+        self.queue.put(event)
+
+    def failed(self, error: IpcError) -> None:
+        """Wake the thread."""
+        self.queue.put(error)
+
+
+class Line(Protocol):
+    """What a `Reply` needs of the connection that its call went out on."""
+
+    def give_up(self, id: int) -> None:
+        """Tell main that nobody waits any more."""
+        ...
+
+    def post(self, job: Callable[[], None]) -> None:
+        """Run a job on the thread of listeners and callbacks."""
+        ...
+
+
+class Reply(Future[T]):
+    """The result of `invoke`, which has been sent already.
+
+    A `concurrent.futures.Future`: wait with `result()`, or `await` it in a program that
+    runs asyncio. Callbacks run on the thread of the listeners. If it fails and nobody
+    ever looks, that is logged.
+
+    Args:
+        channel: the channel of the call.
+        id: the call's id.
+        line: where it went out.
+    """
+
+    def __init__(self, channel: str, id: int, line: Line) -> None:
+        super().__init__()
+        self.number = 0
+        self._channel = channel
+        self._id = id
+        self._line = line
+        self._decoding = threading.Lock()
+        self._value: list[Any] = []  # the decoded result, once somebody wanted it
+        self._unseen: IpcError | None = None  # a failure that nobody has looked at
+
+    # ---- from the connection ---------------------------------------------------------
+
+    def replied(self, event: Replied) -> None:
+        """Take the reply. A result is decoded by who asks for it."""
+        if event.reply.HasField("failure"):
+            try:
+                messages.read_result(event.reply, self._channel)
+            except IpcError as error:
+                self.failed(error)
+            return
+        try:
+            self.set_result(event)  # type: ignore[arg-type]  # decoded in result()
+        except InvalidStateError:
+            pass  # cancelled meanwhile
+
+    def failed(self, error: IpcError) -> None:
+        """Take the reason why there will be no reply."""
+        self._unseen = error
+        try:
+            self.set_exception(error)
+        except InvalidStateError:
+            self._unseen = None
+
+    def forgive(self) -> None:
+        """Do not log the failure if nobody looks at it."""
+        self._unseen = None
+
+    # ---- for the caller --------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the result and return it.
+
+        Args:
+            timeout: seconds to wait; None for ever. The call goes on when they are
+                over: ask again, or `cancel()`.
+
+        Raises:
+            RemoteError: the handler raised.
+            NoHandler: the channel has none.
+            ConnectionClosed: the connection ended before there was a reply.
+            IpcTimeout: the call's own timeout, or this one, is over.
+            concurrent.futures.CancelledError: it was cancelled.
+            DataCloneError: the result cannot be read.
+        """
+        try:
+            event: Any = super().result(timeout)
+        except TimeoutError:
+            if self.done():
+                self._unseen = None
+                raise
+            text = f"no reply to {quote(self._channel)} within {timeout:g} s so far"
+            raise IpcTimeout(text) from None
+        except BaseException:
+            self._unseen = None
+            raise
+        return self._decode(event)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the reply; return the error that stands in its place, or None.
+
+        Args:
+            timeout: as for `result`.
+
+        Raises:
+            IpcTimeout: the timeout is over.
+            concurrent.futures.CancelledError: it was cancelled.
+        """
+        try:
+            self.result(timeout)
+        except IpcTimeout as error:
+            if not self.done():
+                raise
+            return error
+        except IpcError as error:
+            return error
+        return None
+
+    def cancel(self) -> bool:
+        """Stop waiting, and tell main, which cancels the handler if it still runs.
+
+        Returns:
+            Whether it is cancelled: False if there was a reply already.
+        """
+        if self.cancelled():
+            return True
+        if not super().cancel():
+            return False
+        self.set_running_or_notify_cancel()  # tells concurrent.futures.wait()
+        self._line.give_up(self._id)
+        return True
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Call a function with this object when it is done.
+
+        It runs on the thread of the listeners, after what that is doing, and so may
+        itself call `send_sync` or wait for another `Reply`.
+        """
+        super().add_done_callback(
+            lambda reply: self._line.post(partial(_call_back, fn, reply))
+        )
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait in a coroutine; cancelling it cancels the call."""
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        def tell(_: object) -> None:
+            try:
+                loop.call_soon_threadsafe(wake)
+            except RuntimeError:
+                pass  # the loop is closed: nobody waits
+
+        def wake() -> None:
+            if not arrived.done():
+                arrived.set_result(None)
+
+        # The loop may be served by a listener: do not go by the listeners' thread.
+        super().add_done_callback(tell)
+        try:
+            yield from arrived
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        if self.cancelled():
+            raise asyncio.CancelledError
+        return self.result(0)
+
+    def _decode(self, event: Replied) -> T:
+        with self._decoding:
+            if not self._value:
+                self._value.append(messages.read_result(event.reply, self._channel))
+        result: T = self._value[0]
+        return result
+
+    def __del__(self) -> None:
+        error = getattr(self, "_unseen", None)
+        if error is not None:
+            channel = quote(self._channel)
+            logger.error("nobody looked at the failed invoke of %s: %s", channel, error)
+
+
+def _call_back(fn: Callable[[Future[T]], object], reply: Future[T]) -> None:
+    try:
+        fn(reply)
+    except Exception:
+        logger.exception("a callback of %r raised", reply)
+
+
+__all__ = ("Caller", "Line", "Reply", "SyncAnswer")

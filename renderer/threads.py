@@ -1,0 +1,461 @@
+"""The blocking face: `ipc` for scripts, GUI programs and everything with threads."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, Self, Unpack
+
+from renderer import lifetime
+from renderer.carrier import Carrier
+from renderer.connection import DRAIN_S, Connection
+from renderer.dispatcher import ThreadDispatcher
+from renderer.ipc_renderer import Channels, Options, Settings
+from renderer.one_shot import OneShots, no_reply
+from renderer.patience import Patience
+from renderer.reply import Reply
+from renderer.wire import messages
+from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
+from renderer.wire.listeners import Kind, checked_channel
+from renderer.wire.terms import read_sync_response
+from renderer.wire.values import Default
+from renderer.workers import Job
+
+logger = logging.getLogger("ipc.renderer")
+
+_FLUSH_S: Final = 5.0
+_PART_S: Final = 5.0
+
+
+all_renderers: weakref.WeakSet[IpcRenderer] = weakref.WeakSet()
+"""Those of this program, connected or not."""
+
+
+class IpcRenderer(Channels):
+    """A renderer: sends to main, and listens to what main sends.
+
+    Making one opens nothing. The first `send`, `invoke`, `flush` or `wait` connects,
+    and waits up to `connect_timeout` for a main process to appear. All methods may be
+    called from any thread, and by listeners.
+
+    A connection that breaks is not restored: whatever waits fails at once with
+    `ConnectionClosed`, and so does whatever is sent afterwards, until `connect` is
+    called. Listeners and handlers stay registered.
+
+    Args:
+        address: where main is: "host:port" or "unix:PATH". None: what the environment
+            variable ELECTRON_IPC_ADDRESS says, or else 127.0.0.1:50051.
+        title: what main sees as `WebContents.title`.
+        url: what main sees as `WebContents.url`.
+        token: presented to main as a bearer token.
+        connect_timeout: seconds to wait for main to appear.
+        dispatch: gives listeners to another loop, such as that of a GUI: called with a
+            function without arguments that is to be called there, soon and in order
+            (`root.after_idle`, `loop.call_soon_threadsafe`). None: they run on a thread
+            of their own.
+        default: called with a value that cannot be sent; returns what to send in its
+            place, as in `json.dumps`.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        title: str = "",
+        url: str = "",
+        token: str | None = None,
+        connect_timeout: float = 10.0,
+        dispatch: Callable[[Job], object] | None = None,
+        default: Default | None = None,
+    ) -> None:
+        super().__init__()
+        self._settings = Settings(
+            address, title, url, token, connect_timeout, dispatch, default
+        )
+        self._begin()
+        all_renderers.add(self)
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._opening = threading.Lock()
+        self._connection: Connection | None = None
+        self._dispatcher: ThreadDispatcher | None = None
+        self._one_shots = OneShots(self._carrier)
+        self._closed = threading.Event()
+
+    # ---- connecting ------------------------------------------------------------------
+
+    @property
+    def id(self) -> int | None:
+        """The `WebContents.id` of this renderer in main; None while not connected."""
+        connection = self._connection
+        if connection is None or not self.is_connected():
+            return None
+        return connection.id
+
+    @property
+    def address(self) -> str:
+        """Where main is, or is looked for."""
+        connection = self._connection
+        return self._settings.target if connection is None else connection.address
+
+    def is_connected(self) -> bool:
+        """Tell whether there is an open connection."""
+        connection = self._connection
+        return (
+            connection is not None
+            and connection.opened
+            and connection.error is None
+            and self._pid == os.getpid()
+        )
+
+    def connect(self, address: str | None = None, **options: Unpack[Options]) -> Self:
+        """Connect, and wait until main has said welcome.
+
+        Nothing happens if there is a connection to that address. After a connection has
+        ended this begins a new session; listeners and handlers stay registered.
+
+        Args:
+            address: as for `IpcRenderer`. None: what was said there.
+            **options: as for `IpcRenderer`, in place of what was said there.
+
+        Returns:
+            This object.
+
+        Raises:
+            ConnectionClosed: there is no main process, or it does not want us now.
+            AccessDenied: this renderer may not come in.
+            IpcError: there is a connection to another address.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        settings = self._settings.changed(address, options)
+        deadline = monotonic() + settings.connect_timeout
+        with self._opening:
+            previous = self._connection
+            if previous is not None and previous.error is None:
+                if previous.address == settings.target:
+                    return self
+                raise IpcError(f"connected to {previous.address}; close() comes first")
+            if previous is not None:
+                previous.wait_over(deadline)
+            self._closed.clear()
+            self._settings = settings
+            self._connection = None
+            self._connection = self._open(self._patience(None))
+        return self
+
+    def _line(self, timeout: float | None = None) -> Connection:
+        """Return the connection; the first use opens it."""
+        connection = self._connection
+        if self._pid != os.getpid():
+            raise IpcError(
+                f"opened in process {self._pid}, not usable after fork; connect again"
+            )
+        if connection is not None:
+            return connection
+        with self._opening:
+            if self._connection is None:
+                self._connection = self._open(self._patience(timeout))
+            return self._connection
+
+    def _open(self, patience: Patience) -> Connection:
+        while True:
+            connection, dispatcher = self._start()
+            try:
+                if not connection.wait_opened(patience.first_doubt):
+                    patience.doubt()
+                    connection.wait_opened(patience.deadline)
+            finally:
+                if not connection.opened:
+                    connection.cut()
+            if connection.opened:
+                return self._opened(connection, dispatcher)
+            patience.pause(connection.error)
+
+    def _start(self) -> tuple[Connection, ThreadDispatcher]:
+        settings = self._settings
+        dispatcher = ThreadDispatcher(
+            self._table,
+            self._reports,
+            default=settings.default,
+            hand_over=settings.dispatch,
+            at_end=self._on_disconnect,
+            before=self._dispatcher,
+        )
+        session = settings.session()
+        connection = Connection(self._carrier(), session, dispatcher, settings.target)
+        return connection, dispatcher
+
+    def _carrier(self) -> Carrier:
+        # Here and not above: importing this module must load no grpc.
+        from renderer.grpc_link import GrpcCarrier
+
+        return GrpcCarrier(self._settings.target, token=self._settings.token)
+
+    def _opened(
+        self, connection: Connection, dispatcher: ThreadDispatcher
+    ) -> Connection:
+        self._dispatcher = dispatcher
+        lifetime.connected(connection.address, self._leave)
+        dispatcher.serve(connection)
+        self._one_shots.close()
+        logger.info("connected to main at %s as %d", connection.address, connection.id)
+        return connection
+
+    # ---- sending ---------------------------------------------------------------------
+
+    def send(self, channel: str, /, *args: object) -> None:
+        """Send an event to main's listeners on a channel.
+
+        Returns as soon as it is on its way. Events, sync messages and invokes arrive in
+        the order in which they were sent, each once, as long as the connection lasts.
+        While main has not consumed a full window of them (65,536 messages or 64 MiB),
+        this waits.
+
+        Args:
+            channel: the event's name.
+            *args: values of any type that can be sent.
+
+        Raises:
+            DataCloneError: an argument cannot be sent; its path says which part.
+            ConnectionClosed: there is no connection; it was not sent.
+            PayloadTooLarge: it is larger than main takes.
+        """
+        channel = checked_channel(channel)
+        parcel = messages.event(channel, args, self._settings.default)
+        self._line().send(parcel)
+
+    def send_sync(
+        self, channel: str, /, *args: object, timeout: float | None = 30.0
+    ) -> Any:
+        """Send a sync message and wait for what a listener sets as return value.
+
+        It arrives in order with what was sent before. A program that does nothing else
+        with this object (no `connect`, no listeners, nothing sent) opens no session for
+        it: in main `event.sender` is then good for this message only.
+
+        Args:
+            channel: the channel.
+            *args: values of any type that can be sent.
+            timeout: seconds to wait; None for ever.
+
+        Returns:
+            The return value.
+
+        Raises:
+            NoListener: nobody listens on the channel.
+            ReplyNeverSent: all listeners are through and none set a value.
+            RemoteError: a listener raised, and none set a value.
+            IpcTimeout: nothing came in time. Main is told.
+            DataCloneError: an argument cannot be sent.
+            ConnectionClosed: there is no connection, or it ended meanwhile; its
+                `outcome` says whether the message may have arrived.
+            PayloadTooLarge: it is larger than main takes.
+        """
+        channel = checked_channel(channel)
+        if self._is_one_shot():
+            patience, default = self._patience(timeout), self._settings.default
+            return self._one_shots.send_sync(channel, args, timeout, default, patience)
+        began = monotonic()
+        line = self._line(timeout)
+        if timeout is not None:
+            timeout = max(0.0, timeout - (monotonic() - began))
+        return line.send_sync(channel, args, timeout, self._settings.default)
+
+    sendSync = send_sync
+    """The same, as Electron spells it."""
+
+    def invoke(
+        self, channel: str, /, *args: object, timeout: float | None = None
+    ) -> Reply[Any]:
+        """Call main's handler of a channel.
+
+        The message is sent when this returns, in order with the others; like `send`,
+        this waits while main's window is full.
+
+        Args:
+            channel: the channel.
+            *args: values of any type that can be sent.
+            timeout: seconds until the call fails with `IpcTimeout` and main cancels the
+                handler; None for ever.
+
+        Returns:
+            The result to come: a `concurrent.futures.Future` that can be awaited, too.
+            `cancel()` reaches the handler.
+
+        Raises:
+            DataCloneError: an argument cannot be sent.
+            ConnectionClosed: there is no connection; it was not sent.
+            PayloadTooLarge: it is larger than main takes.
+            IpcTimeout: main's window was full all the time; it was not sent.
+        """
+        channel = checked_channel(channel)
+        line = self._line(timeout)
+        return line.invoke(channel, args, timeout, self._settings.default)
+
+    # ---- the unary way ---------------------------------------------------------------
+
+    def _is_one_shot(self) -> bool:
+        return (
+            self._connection is None
+            and not self._registered
+            and not self._closed.is_set()
+            and self._pid == os.getpid()
+        )
+
+    def _patience(self, timeout: float | None) -> Patience:
+        seconds = self._settings.connect_timeout
+        if timeout is not None:
+            seconds = min(seconds, timeout)
+        return Patience(self.address, seconds, self._closed)
+
+    def _send_sync_unary(
+        self, channel: str, /, *args: object, timeout: float | None = 30.0
+    ) -> Any:
+        """Like `send_sync`, beside the stream, in its place among what is on it."""
+        line = self._line(timeout)
+        request = messages.sync_request(channel, args, self._settings.default)
+        request.after, request.id = line.unary()
+        request.token = line.token
+        try:
+            response = line.carrier.send_sync(request.SerializeToString(), timeout)
+        except IpcTimeout:
+            raise no_reply(channel, timeout) from None
+        return read_sync_response(response, channel)
+
+    # ---- waiting ---------------------------------------------------------------------
+
+    def flush(self, timeout: float | None = 10.0) -> None:
+        """Wait until main has consumed all that was sent.
+
+        A plain listener of main's has returned by then, an async one was started.
+
+        Args:
+            timeout: seconds to wait; None for ever.
+
+        Raises:
+            IpcTimeout: main has not consumed it all in time.
+            ConnectionClosed: the connection ended before.
+        """
+        deadline = _deadline(timeout)
+        if not self._line(timeout).flush(deadline):
+            raise IpcTimeout(f"main has not consumed all within {timeout:g} s")
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Wait until all that was sent is written and the next `send` need not wait.
+
+        Args:
+            timeout: seconds to wait; None for ever.
+
+        Raises:
+            IpcTimeout: it was not so in time.
+            ConnectionClosed: there is no connection.
+        """
+        deadline = _deadline(timeout)
+        if not self._line(timeout).drain(deadline):
+            raise IpcTimeout(f"main's window has no room after {timeout:g} s")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until main says goodbye; connect first if need be.
+
+        When this returns, the listeners of all that arrived are through, and so are
+        those of `on_disconnect`, unless one of them takes longer than 5 s.
+
+        Args:
+            timeout: seconds to wait; None for ever.
+
+        Returns:
+            True if main said goodbye; False if the connection broke, or the time is
+            over.
+
+        Raises:
+            ConnectionClosed: there is no main process.
+        """
+        deadline = _deadline(timeout)
+        line = self._line(timeout)
+        while line.wait_over(deadline):
+            if self._dispatcher is not None:
+                self._dispatcher.join(DRAIN_S)
+            if self._connection is line or self._connection is None:
+                return line.parted
+            line = self._connection  # a listener of on_disconnect has connected again
+        return False
+
+    # ---- the end ---------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Wait until main has consumed what was sent, say goodbye, and disconnect.
+
+        Both together take 10 s at most; what main has not confirmed then is logged.
+        Listeners are not called any more, calls under way fail with `ConnectionClosed`.
+        Nothing happens if there is no connection. Afterwards only `connect` opens one.
+        """
+        self._closed.set()
+        if self._pid != os.getpid():
+            return
+        self._one_shots.close()
+        count = self._leave(_FLUSH_S, _PART_S)
+        if count:
+            text = "main at %s has not confirmed %d of the messages sent to it"
+            logger.warning(text, self.address, count)
+
+    def _leave(self, flush_s: float, part_s: float) -> int:
+        connection, dispatcher = self._connection, self._dispatcher
+        if connection is None or dispatcher is None:
+            return 0
+        try:
+            connection.flush(monotonic() + flush_s)
+        except ConnectionClosed:
+            pass  # it is counted below
+        connection.say_goodbye()
+        if not connection.wait_over(monotonic() + part_s):
+            connection.cut()
+            connection.wait_over(monotonic() + _PART_S)
+        dispatcher.join(part_s)
+        lifetime.disconnected(self._leave)
+        return connection.unconfirmed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = f"is {self.id}" if self.is_connected() else "not connected"
+        return f"<IpcRenderer at {self.address}, {state}>"
+
+    def _check(self, kind: Kind, channel: str, fn: object) -> None:
+        if inspect.iscoroutinefunction(_called(fn)):
+            raise TypeError(
+                f"the {kind} for {quote(channel)} is async; use a plain def here, "
+                "or renderer.aio"
+            )
+
+
+def _called(fn: object) -> object:
+    while isinstance(fn, partial):
+        fn = fn.func
+    if inspect.isroutine(fn) or inspect.isclass(fn):
+        return fn
+    return getattr(fn, "__call__", fn)  # noqa: B004 - the method, not whether it is
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else monotonic() + timeout
+
+
+__all__ = ("IpcRenderer", "all_renderers")

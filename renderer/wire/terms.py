@@ -1,0 +1,81 @@
+"""What is said around the messages, for those who do not speak protobuf.
+
+How a renderer introduces itself, what a unary response says, and which error stands
+for a Goodbye that came instead of a Welcome.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire import reasons
+from renderer.wire.errors import (
+    AccessDenied,
+    ConnectionClosed,
+    IpcError,
+    LocalProtocolError,
+    Overloaded,
+    RemoteProtocolError,
+)
+from renderer.wire.messages import read_result
+
+
+def introduction(*, version: str = "", url: str = "", title: str = "") -> pb.Hello:
+    """Return what a renderer says of itself.
+
+    Args:
+        version: that of this package.
+        url: what becomes `WebContents.url`.
+        title: what becomes `WebContents.title`.
+    """
+    return pb.Hello(
+        client_name="electron-ipc-python", client_version=version, url=url, title=title
+    )
+
+
+def read_sync_response(data: bytes, channel: str) -> Any:
+    """Return the result in a unary response.
+
+    Args:
+        data: the response.
+        channel: the request's channel, for the text of an error.
+
+    Raises:
+        IpcError: the failure that stands in its place.
+        DataCloneError: the result cannot be read.
+        RemoteProtocolError: there is none.
+    """
+    try:
+        response = pb.SendSyncResponse.FromString(data)
+    except DecodeError as error:
+        raise RemoteProtocolError(f"malformed response: {error}") from None
+    return read_result(response, channel)
+
+
+def turned_away(reason: int, message: str) -> IpcError:
+    """Return the error for a Goodbye that came instead of a Welcome.
+
+    Args:
+        reason: the GoodbyeReason.
+        message: what main said for people.
+    """
+    text = message or "main said goodbye instead of welcome"
+    match reason:
+        case reasons.ACCESS_DENIED:
+            return AccessDenied(text)
+        case reasons.PROTOCOL:
+            return LocalProtocolError(text)
+        case reasons.OVERLOADED:
+            return Overloaded(text)
+        case _:
+            return ConnectionClosed(text, "not-sent")
+
+
+__all__ = (
+    "introduction",
+    "read_sync_response",
+    "turned_away",
+)

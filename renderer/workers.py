@@ -1,0 +1,73 @@
+"""A few daemon threads that run jobs: for listeners and handlers with `thread=True`.
+
+Not concurrent.futures: its threads would hold up the end of the interpreter, and its
+queue has no bound.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import final
+
+Job = Callable[[], None]
+
+
+@final
+class Workers:
+    """Starts jobs in order, on at most so many threads; with one, they run in order.
+
+    Args:
+        name: of the threads.
+        threads: how many there may be. They are started when needed.
+        room: how many jobs may wait.
+    """
+
+    def __init__(self, name: str, *, threads: int, room: int) -> None:
+        self._name = name
+        self._most = threads
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(room)
+        self._idle = threading.Semaphore(0)
+        self._threads: list[threading.Thread] = []
+        self._stopped = False
+
+    def run(self, job: Job) -> None:
+        """Put a job in the queue; wait while it is full. One thread may call this.
+
+        Args:
+            job: it must not raise. It is dropped if `stop` comes first.
+        """
+        self._room.acquire()
+        if self._stopped:
+            return
+        self._jobs.put(job)
+        if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
+            name = f"electron-ipc {self._name} {len(self._threads) + 1}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Begin no job any more; each thread ends after the one that it runs."""
+        self._stopped = True
+        self._room.release()
+        for _ in range(self._most):
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None and not self._stopped:
+            self._room.release()
+            job()
+            del job
+
+    def _next(self) -> Job | None:
+        try:
+            return self._jobs.get_nowait()
+        except queue.Empty:
+            self._idle.release()
+            return self._jobs.get()
+
+
+__all__ = ("Job", "Workers")
