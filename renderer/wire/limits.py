@@ -83,7 +83,7 @@ class Peer:
     """It acks what it consumes; without that, written counts as acked."""
     resume: bool = False
     """It may come back after a cut."""
-    features: frozenset[str] = field(default_factory=frozenset)
+    features: frozenset[str] = field(default_factory=frozenset[str])
     """The features that both ends named."""
     narrowed: bool = False
     """We use less of its window than it granted: it cannot tell when we run short."""

@@ -79,7 +79,7 @@ class _Transfer:
     number: int
     reply: bool
     size: int = 0
-    parts: list[bytes] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list[bytes])
 
 
 class Reassembly:

@@ -1,0 +1,169 @@
+"""A shell around a session for tests, and the reference model of what it was told.
+
+`Life` records what one end accepted, and what the other was handed and consumed.
+Nothing in it is read from the sessions' own books.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire import events
+from renderer.wire.errors import LocalProtocolError, Overloaded, PayloadTooLarge
+from renderer.wire.parcel import Parcel
+from renderer.wire.session import Session
+from renderer.wire.state import State
+
+
+class Sent(NamedTuple):
+    """A message that a session accepted."""
+
+    key: str
+    number: int
+    counted: bool
+
+
+@dataclass
+class Life:
+    """One end's half of one session: from number 1 on, until the session ends."""
+
+    sent: list[Sent] = field(default_factory=list[Sent])
+    handed: list[str] = field(default_factory=list[str])
+    consumed: set[str] = field(default_factory=set[str])
+    early: bool = False
+    links: int = 0  # that began since anything of `sent` was handed out
+    peer: Life | None = None
+
+    def hand(self, key: str) -> None:
+        self.handed.append(key)
+        if self.peer:
+            self.peer.links = 0
+
+    def unconsumed(self) -> int:
+        consumed = self.peer.consumed if self.peer else set[str]()
+        return sum(sent.counted and sent.key not in consumed for sent in self.sent)
+
+    def check(self, acked: int) -> None:
+        if self.peer is None:
+            return
+        keys = [sent.key for sent in self.sent]
+        assert self.peer.handed == keys[: len(self.peer.handed)]
+        for sent in self.sent:
+            assert sent.number > acked or sent.key in self.peer.consumed
+
+
+@dataclass(eq=False)
+class Link:
+    """A link: two queues of frames in flight."""
+
+    epoch: int  # the renderer's
+    up: deque[bytes] = field(default_factory=deque[bytes])
+    down: deque[bytes] = field(default_factory=deque[bytes])
+    main: End | None = None
+    main_epoch: int = 0
+    refused: bool = False
+    broken: bool = False
+
+    def lose(self) -> None:
+        self.up.clear()
+        self.down.clear()
+        self.broken = True
+
+
+class End:
+    """A session, with as much of a shell as it needs."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.life = Life()
+        self.lost = Life()  # the one before, which could not be resumed
+        self.link: Link | None = None
+        self.waiting: deque[tuple[Life, str]] = deque()  # for the dispatcher
+        self.calls: list[int] = []  # to be replied to
+        self.called: list[int] = []  # that may be cancelled
+        self.last_sent = 0  # as the peer's Goodbye told
+        self.over: events.Ended | None = None
+
+    @property
+    def state(self) -> State:
+        return self.session.state
+
+    def put(self, parcel: Parcel, key: str, *, overshoot: bool = False) -> None:
+        outbox, peer = self.session.outbox, self.session.peer
+        alone, before = not outbox.outstanding, outbox.last
+        try:
+            number = self.session.put(parcel, overshoot=overshoot)
+        except Overloaded:
+            assert parcel.counted
+            assert not alone
+            assert outbox.last == before
+            return
+        except PayloadTooLarge:
+            assert outbox.last == before
+            return
+        except LocalProtocolError:
+            assert not parcel.counted, "only replies can flood"
+            return
+        self.life.sent.append(Sent(key, number, parcel.counted))
+        # Before Welcome, a renderer reckons with the default limits.
+        self.life.early |= not self.session.welcome.token
+        if parcel.counted and not alone:
+            factor = self.session.limits.overshoot if overshoot else 1
+            assert outbox.outstanding <= peer.window_messages * factor
+            assert outbox.outstanding_bytes <= peer.window_bytes * factor
+
+    def take(self, event: events.SessionEvent) -> None:
+        assert self.over is None, f"{event} after the end"
+        match event:
+            case events.Arrived():
+                key = key_of(event.message)
+                self.life.hand(key)
+                self.waiting.append((self.life, key))
+                if event.kind == "call":
+                    self.calls.append(event.message.id)
+            case events.Replied() | events.Cancelled():
+                kind = "reply" if isinstance(event, events.Replied) else "cancel"
+                self.life.hand(f"{kind} {event.id}")
+                self.life.consumed.add(f"{kind} {event.id}")
+            case events.Acked():
+                assert event.number <= self.session.outbox.acked
+            case events.Gap():
+                assert event.sent_unconfirmed >= self.lost.unconsumed()
+            case events.Ended():
+                self.check_end(event)
+                self.over = event
+            case events.Detached():
+                self.link = None
+            case events.Opened() | events.GoodbyeHeard():
+                pass
+            case events.GivenUp():
+                raise AssertionError("nobody gives anything up here")
+
+    def consume(self) -> None:
+        life, key = self.waiting.popleft()
+        life.consumed.add(key)
+        self.session.consume()
+
+    def check_end(self, ended: events.Ended) -> None:
+        assert ended.error is None, f"both obey, and yet: {ended.error}"
+        assert ended.reason != pb.GOODBYE_REASON_PROTOCOL
+        assert ended.unconfirmed >= self.life.unconsumed()
+        peer = self.life.peer
+        if ended.reason == pb.GOODBYE_REASON_NO_PROGRESS:
+            assert peer
+            assert max(self.life.links, peer.links) >= 3
+        if peer and self.last_sent:
+            received = self.session.inbox.received
+            assert ended.missing >= sum(sent.number > received for sent in peer.sent)
+
+    def check(self) -> None:
+        if self.over is None:
+            self.life.check(self.session.outbox.acked)
+
+
+def key_of(message: pb.Message) -> str:
+    kind = message.WhichOneof("kind")
+    return message.event.channel if kind == "event" else f"{kind} {message.id}"
