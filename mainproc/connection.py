@@ -456,6 +456,7 @@ class Connection:
             self._reader.cancel()
 
     def _ended(self, end: events.Ended) -> None:
+        self._over.set_result(None)  # first: what follows looks at it
         if end.error is not None:
             logger.warning("%s broke the protocol: %s", self.contents, end.error)
         if end.unconfirmed:
@@ -469,8 +470,6 @@ class Connection:
         self._work.abandon()
         self._acked()
         self._on_end(self)
-        if not self._over.done():
-            self._over.set_result(None)
 
     def _cancel_timers(self) -> None:
         for timer in (self._ack_timer, self._end_timer):
