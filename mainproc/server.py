@@ -97,7 +97,8 @@ class MainProcess:
         await _wait((c.gone() for c in connections), until + _LEAVE_WITHIN)
         for connection in connections:
             connection.cancel_work()
-        await self._server.stop(0)
+        # Calls have ended by now; a stop without grace would tell renderers otherwise.
+        await self._server.stop(_LEAVE_WITHIN)
         self.ipc.dispatcher.close()
         self._release_paths()
 
