@@ -17,13 +17,13 @@ class Clock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._jobs: list[tuple[float, int, Callable[[], None]]] = []
+        self._jobs: list[tuple[float, int, Callable[[], object]]] = []
         self._count = itertools.count()  # jobs of the same time are not compared
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._stopped = False
 
-    def call_at(self, when: float, job: Callable[[], None]) -> None:
+    def call_at(self, when: float, job: Callable[[], object]) -> None:
         """Run a job at a time of the monotonic clock; never, if stopped before.
 
         Raises:
@@ -66,7 +66,7 @@ class Clock:
             except queue.Empty:
                 pass  # it is time
 
-    def _next(self) -> tuple[Callable[[], None] | None, float | None]:
+    def _next(self) -> tuple[Callable[[], object] | None, float | None]:
         with self._lock:
             if not self._jobs:
                 return None, None

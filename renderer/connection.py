@@ -1,12 +1,8 @@
-"""One session with main, driven by threads.
+"""One connection to main: a session, the link that carries it, the calls on it.
 
-Three threads meet here. The *reader* takes frames from the link and never waits for
+The *reader* is a thread of ours that takes frames from the link and never waits for
 anything else: it completes calls, opens the window, and queues events for the
-dispatcher. The *dispatcher* runs listeners. The *writer* is gRPC's: it asks for a
-frame whenever the transport has taken the one before, and rests while there is none.
-Callers come on threads of their own.
-
-One lock guards the session. Nothing is encoded, decoded or called back under it.
+*dispatcher*, on whose thread listeners run. The *writer* is the transport's.
 """
 
 from __future__ import annotations
@@ -15,15 +11,14 @@ import itertools
 import logging
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from threading import get_ident
 from time import monotonic
-from typing import Any, Protocol, final
+from typing import Any, Final, Protocol, final
 
 from renderer.carrier import Carrier, LinkBroken
 from renderer.clock import Clock
+from renderer.exchange import Exchange, left
 from renderer.one_shot import no_reply
 from renderer.reply import Caller, Reply, SyncAnswer
 from renderer.wire import events, messages
@@ -31,26 +26,22 @@ from renderer.wire.errors import (
     ConnectionClosed,
     IpcError,
     IpcTimeout,
-    LocalProtocolError,
     Outcome,
     quote,
 )
-from renderer.wire.link import BlockingLink, Fate
+from renderer.wire.link import Fate
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
 from renderer.wire.state import State
 from renderer.wire.terms import turned_away
 from renderer.wire.values import Default
 
-DRAIN_S = 5.0
-"""How long what arrived before main's Goodbye may take to be dispatched."""
-PART_S = 5.0
-"""How long to wait for main's Goodbye."""
-
 logger = logging.getLogger("ipc.renderer")
 
-Bells = list[queue.SimpleQueue[None]]
-_PROBE = Parcel(b"", counted=True, reply=False)
+DRAIN_S: Final = 5.0
+"""How long what arrived before main's Goodbye may take to be dispatched."""
+PART_S: Final = 10.0
+"""How long main may take to end the link when the session is over."""
 
 
 class Dispatcher(Protocol):
@@ -93,41 +84,30 @@ class Connection:
     ) -> None:
         self.address = address
         self.carrier = carrier
-        self.error: IpcError | None = None
-        """Why nothing can be sent any more; None while it can."""
         self.opened = False
         """Welcome was heard."""
         self.parted = False
         """Main said Goodbye."""
         self.over = False
-        """The link has ended and all threads but the dispatcher are through."""
+        """The link has ended, and nothing but the dispatcher is left."""
         self.unconfirmed = 0
         """Events and calls that main is not known to have consumed, at the end."""
+        self.exchange = Exchange(session)
         self._session = session
         self._dispatcher = dispatcher
-        self._lock = threading.Lock()
-        self._owner = 0  # the thread that holds the lock
-        self._closing = False  # we said Goodbye first
-        # Whoever waits has a bell, which is rung when something of the kind happens.
-        self._acks: Bells = []
-        self._writes: Bells = []
-        self._turning_points: Bells = []
-        self._turns: deque[object] = deque()  # senders that wait, first come first
-        self._late: list[Parcel] = []  # sent by who interrupted the lock's holder
         self._calls: dict[int, Caller] = {}
         self._ids = itertools.count(1)
         self._clock = Clock()
-        self._ready: bytes | None = None  # the next frame, made for a resting writer
-        self._resting = False  # the writer has nothing and waits to be woken
-        self._stirred = False  # it has written since it last rested
-        self._alarm: float | None = None  # when it will look again unasked
-        self._nap: float | None = None  # the same from when it began to rest
-        self._epoch = session.attach()
-        self._link: BlockingLink = carrier.open(self)
-        self._reader = threading.Thread(
-            target=self._read, name="electron-ipc reader", daemon=True
-        )
-        self._reader.start()
+        self._closing = False  # it was us who ended it
+        self._link = carrier.open(self.exchange)
+        self.exchange.begin(self._link)
+        name = "electron-ipc reader"
+        threading.Thread(target=self._read, name=name, daemon=True).start()
+
+    @property
+    def error(self) -> IpcError | None:
+        """Why nothing can be sent any more; None while it can."""
+        return self.exchange.error
 
     @property
     def id(self) -> int:
@@ -139,19 +119,7 @@ class Connection:
         """The session's secret."""
         return self._session.welcome.token
 
-    # ---- sending ---------------------------------------------------------------------
-
-    def send(self, parcel: Parcel) -> None:
-        """Put an event on the session; wait while main's window is full.
-
-        Raises:
-            ConnectionClosed: the session is over; it was not sent.
-            PayloadTooLarge: main does not take as much.
-        """
-        if self._interrupted():
-            self._late.append(parcel)
-        else:
-            self._put(parcel)
+    # ---- calls -----------------------------------------------------------------------
 
     def invoke(
         self,
@@ -168,13 +136,12 @@ class Connection:
             PayloadTooLarge: main does not take as much.
             IpcTimeout: the window was full for the whole time.
         """
-        self._refuse_interrupting()
-        id = next(self._ids)
+        id = self._next_id()
         deadline = None if timeout is None else monotonic() + timeout
         parcel = messages.call(id, channel, args, timeout=timeout, default=default)
         reply = Reply[Any](channel, id, self)
-        self._put(parcel, (id, reply), deadline)
-        if timeout is not None and deadline is not None:
+        self.exchange.put(parcel, partial(self._sent, id, reply), deadline)
+        if deadline is not None:
             error = no_reply(channel, timeout)
             self._clock.call_at(deadline, partial(self._expire, id, error))
         return reply
@@ -195,16 +162,15 @@ class Connection:
             PayloadTooLarge: main does not take as much.
             IpcTimeout: there was no reply in time. Main is told.
         """
-        self._refuse_interrupting()
-        id = next(self._ids)
+        id = self._next_id()
         deadline = None if timeout is None else monotonic() + timeout
         parcel = messages.call(
             id, channel, args, sync=True, timeout=timeout, default=default
         )
         answer = SyncAnswer()
         try:
-            self._put(parcel, (id, answer), deadline)
-            got = answer.queue.get(timeout=_left(deadline))
+            self.exchange.put(parcel, partial(self._sent, id, answer), deadline)
+            got = answer.queue.get(timeout=left(deadline))
         except queue.Empty:
             self.give_up(id)
             raise no_reply(channel, timeout) from None
@@ -217,12 +183,33 @@ class Connection:
 
     def unary(self) -> tuple[int, int]:
         """Return the number after which a unary sync message comes, and its id."""
-        with self._lock:
-            self._owner = get_ident()
-            self._check()
-            last = self._session.outbox.last
-            self._owner = 0
-        return last, next(self._ids)
+        self.exchange.check()
+        return self._session.outbox.last, next(self._ids)
+
+    def _next_id(self) -> int:
+        if self.exchange.is_interrupted():
+            text = "not possible here: this interrupted a message of the same thread"
+            raise IpcError(text)
+        return next(self._ids)
+
+    def _sent(self, id: int, caller: Caller, number: int) -> None:
+        caller.number = number
+        self._calls[id] = caller
+
+    def _expire(self, id: int, error: IpcTimeout) -> None:
+        caller = self._calls.get(id)
+        if caller is not None and self.give_up(id):
+            caller.failed(error)
+
+    def give_up(self, id: int) -> bool:
+        """Forget a call, and tell main; False if there was a reply already."""
+        if self._calls.pop(id, None) is None:
+            return False
+        try:
+            self.exchange.send(messages.cancel(id))
+        except ConnectionClosed:
+            self._look()
+        return True
 
     def answer(self, parcel: Parcel) -> None:
         """Put a reply on the session. It is lost if the session is over.
@@ -231,246 +218,19 @@ class Connection:
             PayloadTooLarge: main does not take as much.
         """
         try:
-            self._put(parcel)
+            self.exchange.put(parcel)
         except ConnectionClosed:
             self._look()
 
-    def give_up(self, id: int) -> None:
-        """Forget a call, and tell main, if there was no reply yet."""
-        if self._calls.pop(id, None) is None:
-            return
-        if self._interrupted():
-            self._late.append(messages.cancel(id))
-        else:
-            self.answer(messages.cancel(id))
+    def consume(self) -> None:
+        """Note that the dispatcher is through with the oldest that it was given."""
+        self.exchange.consume()
 
     def post(self, job: Callable[[], None]) -> None:
         """Run a job on the thread of listeners and callbacks."""
         self._dispatcher.post(job)
 
-    def _expire(self, id: int, error: IpcTimeout) -> None:
-        caller = self._calls.get(id)
-        if caller is not None:
-            self.give_up(id)
-            caller.failed(error)
-
-    def _put(
-        self,
-        parcel: Parcel,
-        call: tuple[int, Caller] | None = None,
-        deadline: float | None = None,
-    ) -> None:
-        with self._lock:
-            self._owner = get_ident()
-            waits = parcel.counted and self._crowded(parcel)
-            wake = False if waits else self._accept(parcel, call)
-            self._owner = 0
-        if waits:
-            self._put_in_turn(parcel, call, deadline)
-        elif wake:
-            self._link.wake()
-
-    def _put_in_turn(
-        self,
-        parcel: Parcel,
-        call: tuple[int, Caller] | None,
-        deadline: float | None,
-    ) -> None:
-        turn, turns, wake = object(), self._turns, False
-
-        def accepted() -> bool:
-            nonlocal wake
-            if self.error is None and (
-                turns[0] is not turn or not self._session.admits(parcel)
-            ):
-                return False
-            wake = self._accept(parcel, call)
-            return True
-
-        turns.append(turn)
-        try:
-            if not self._wait_for(accepted, deadline, self._acks):
-                raise IpcTimeout(
-                    "main's window was full all the time; nothing was sent"
-                )
-        finally:
-            with self._lock:
-                turns.remove(turn)
-                _ring(self._acks)
-        if wake:
-            self._link.wake()
-
-    def _crowded(self, parcel: Parcel) -> bool:
-        full = bool(self._turns) or not self._session.admits(parcel)
-        return full and self.error is None
-
-    def _accept(self, parcel: Parcel, call: tuple[int, Caller] | None) -> bool:
-        self._check()
-        try:
-            number = self._session.put(parcel)
-        except LocalProtocolError as error:  # it has just ended
-            raise ConnectionClosed(str(error), "not-sent") from error
-        if call is not None:
-            id, caller = call
-            caller.number = number
-            self._calls[id] = caller
-        return self._pump(monotonic())
-
-    def _check(self) -> None:
-        if self.error is not None:
-            raise ConnectionClosed(str(self.error), "not-sent") from self.error
-
-    # A signal handler or a finalizer may run while its own thread holds the lock. It
-    # cannot wait for it: what it sends is put by the holder, afterwards.
-
-    def _interrupted(self) -> bool:
-        return self._owner == get_ident() and self._lock.locked()
-
-    def _refuse_interrupting(self) -> None:
-        if self._interrupted():
-            raise IpcError("not possible here: this interrupted a send; use a thread")
-
-    # ---- waiting ---------------------------------------------------------------------
-
-    def _wait_for(
-        self, ready: Callable[[], bool], deadline: float | None, bells: Bells
-    ) -> bool:
-        """Wait until `ready`, called under the lock, is true; return whether it is."""
-        bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        in_time = True
-        try:
-            while True:
-                with self._lock:
-                    self._owner = get_ident()
-                    done = ready()
-                    if not done and bell not in bells:
-                        bells.append(bell)
-                    self._owner = 0
-                if done or not in_time:
-                    return done
-                try:
-                    bell.get(timeout=_left(deadline))
-                except queue.Empty:
-                    in_time = False
-        finally:
-            with self._lock:
-                if bell in bells:
-                    bells.remove(bell)
-
-    def wait_opened(self, deadline: float | None) -> bool:
-        """Wait until Welcome is in or will not come; False if the time is over."""
-        return self._wait_for(
-            lambda: self.opened or self.error is not None,
-            deadline,
-            self._turning_points,
-        )
-
-    def wait_over(self, deadline: float | None) -> bool:
-        """Wait until the link is over; return whether it is."""
-        return self._wait_for(lambda: self.over, deadline, self._turning_points)
-
-    def flush(self, deadline: float | None) -> bool:
-        """Wait until main has consumed what was sent; False if the time is over.
-
-        Raises:
-            ConnectionClosed: the session ended before.
-        """
-        outbox = self._session.outbox
-        with self._lock:
-            self._owner = get_ident()
-            number = outbox.last
-            wake = False
-            if self.error is None and outbox.acked < number:
-                self._session.request_ack()
-                wake = self._pump(monotonic())
-            self._owner = 0
-        if wake:
-            self._link.wake()
-
-        def settled() -> bool:
-            return outbox.acked >= number or self.error is not None
-
-        if not self._wait_for(settled, deadline, self._acks):
-            return False
-        if outbox.acked < number:
-            raise ConnectionClosed(str(self.error), "unknown") from self.error
-        return True
-
-    def drain(self, deadline: float | None) -> bool:
-        """Wait until nothing waits to be written and main's window has room.
-
-        Raises:
-            ConnectionClosed: the session is over.
-        """
-
-        def drained() -> bool:
-            self._check()
-            unwritten = self._ready is not None or self._session.outbox.has_unwritten()
-            return not unwritten and self._session.admits(_PROBE)
-
-        return self._wait_for(drained, deadline, self._writes)
-
-    def _ring_all(self) -> None:
-        _ring(self._acks)
-        _ring(self._writes)
-        _ring(self._turning_points)
-
-    # ---- the writer's side (a Source) ------------------------------------------------
-
-    def next_frame(self) -> bytes | None:
-        """Return the next frame for the link."""
-        with self._lock:
-            self._owner = get_ident()
-            frame, self._ready = self._ready, None
-            now = monotonic()
-            if frame is None:
-                frame = self._session.next_frame(now)
-            if frame is None:
-                self._rest(now)
-            else:
-                self._resting = False
-                self._stirred = True
-            if self._writes:
-                _ring(self._writes)
-            self._owner = 0
-        return frame
-
-    def patience(self) -> float | None:
-        """Return for how long the writer may rest."""
-        return self._nap
-
-    def _rest(self, now: float) -> None:
-        # An ack may become due while the writer rests. While there is traffic it looks
-        # again after a while by itself, so that no message has to wake it for that.
-        alarm = self._session.deadline
-        if alarm is None and self._stirred:
-            alarm = now + self._session.limits.ack_delay
-        self._stirred = False
-        self._resting = True
-        self._alarm = alarm
-        self._nap = None if alarm is None else max(0.0, alarm - now)
-
-    def _pump(self, now: float) -> bool:
-        """Make a frame for a resting writer, if there is one; tell whether to wake it.
-
-        Under the lock, after everything that may have changed the session.
-        """
-        while self._late:
-            self._session.put(self._late.pop(0), overshoot=True)
-        if not self._resting:
-            return False
-        frame = self._session.next_frame(now)
-        if frame is not None:
-            self._ready = frame
-            self._resting = False
-            return True
-        due = self._session.deadline
-        if due is None or (self._alarm is not None and self._alarm <= due):
-            return False
-        self._alarm = due
-        return True
-
-    # ---- the reader's side -----------------------------------------------------------
+    # ---- the reader ------------------------------------------------------------------
 
     def _read(self) -> None:
         broken: IpcError | None = None
@@ -483,16 +243,7 @@ class Connection:
             self._link_over(broken)
 
     def _receive(self, frame: bytes) -> None:
-        now = monotonic()
-        with self._lock:
-            self._owner = get_ident()
-            self._session.receive(self._epoch, frame, now)
-            happened = self._session.take_events()
-            wake = self._pump(now)
-            self._owner = 0
-        if wake:
-            self._link.wake()
-        for event in happened:
+        for event in self.exchange.receive(frame):
             if type(event) is events.Replied:
                 caller = self._calls.pop(event.id, None)
                 if caller is not None:
@@ -502,56 +253,37 @@ class Connection:
             else:
                 self._note(event, heard=True)
 
-    def consume(self) -> None:
-        """Note that the dispatcher is through with the oldest that it was given."""
-        with self._lock:
-            self._owner = get_ident()
-            self._session.consume()
-            wake = self._pump(monotonic())
-            self._owner = 0
-        if wake:
-            self._link.wake()
-
     def _note(self, event: events.SessionEvent, *, heard: bool = False) -> None:
         match event:
             case events.Acked():
-                with self._lock:
-                    _ring(self._acks)
-                    _ring(self._writes)
+                self.exchange.acked()
             case events.Opened():
-                with self._lock:
-                    self.opened = True
-                    _ring(self._turning_points)
+                self.opened = True
+                self.exchange.turned()
             case events.Cancelled():
                 self._dispatcher.cancelled(event.id)
+            case events.GivenUp():
+                text = "main gave up %d messages on %s for this renderer"
+                logger.warning(text, event.count, quote(event.channel))
             case events.GoodbyeHeard():
                 self._goodbye_heard(event)
             case events.Ended():
-                # After our own Goodbye main's ends the session.
+                # Heard, it is main's answer to our own Goodbye.
                 self.parted |= heard and event.error is None
                 self._ended(event)
-            case events.GivenUp():
-                text = "main gave up %d messages on %s that it had for this renderer"
-                logger.warning(text, event.count, quote(event.channel))
             case _:
                 pass  # replies and arrivals are the reader's; the rest needs `resume`
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:
             self._stop(turned_away(event.reason, event.message))
-            self._answer_goodbye()
+            self.say_goodbye()
             return
         self.parted = True
         why = f": {event.message}" if event.message else ""
         self._stop(ConnectionClosed(f"main at {self.address} said goodbye{why}"))
-        self._later(DRAIN_S, self._answer_goodbye)
-        self._dispatcher.post(self._answer_goodbye)
-
-    def _answer_goodbye(self) -> None:
-        with self._lock:
-            draining = self._session.state is State.DRAINING
-        if draining:
-            self.say_goodbye()
+        self._later(DRAIN_S, self.say_goodbye)
+        self._dispatcher.post(self.say_goodbye)
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed
@@ -565,33 +297,8 @@ class Connection:
         self._link.finish()
         self._later(PART_S, self._link.cut)
 
-    def _stop(self, error: IpcError, cause: BaseException | None = None) -> None:
-        """Take nothing any more, and fail all that waits. The first reason counts."""
-        with self._lock:
-            if self.error is None:
-                error.__cause__ = cause
-                self.error = error
-            calls, self._calls = self._calls, {}
-            written = self._session.outbox.written
-            self._ring_all()
-        for caller in calls.values():
-            outcome: Outcome = "unknown" if caller.number <= written else "not-sent"
-            failure = ConnectionClosed(str(self.error), outcome)
-            failure.__cause__ = cause
-            caller.failed(failure)
-            if self._closing and isinstance(caller, Reply):
-                caller.forgive()  # who closes gives up what is under way
-
-    def _later(self, seconds: float, job: Callable[[], None]) -> None:
-        try:
-            self._clock.call_at(monotonic() + seconds, job)
-        except RuntimeError:
-            pass  # the interpreter is ending; whoever ends it keeps the time
-
     def _link_over(self, broken: IpcError | None) -> None:
-        with self._lock:
-            self._session.cut(self._epoch, monotonic())
-            happened = self._session.take_events()
+        happened = self.exchange.cut()
         if not self.opened:
             text = "the link ended before main said welcome"
             self._stop(broken or LinkBroken(text, "not-sent", Fate.RESUME))
@@ -603,47 +310,71 @@ class Connection:
         self._clock.stop()
         self.carrier.close()
         self._dispatcher.end()
-        with self._lock:
-            self.over = True
-            self._ring_all()
-
-    def _look(self) -> None:
-        """Take note of what a call of the session's may have led to."""
-        with self._lock:
-            happened = self._session.take_events()
-            wake = self._pump(monotonic())
-        if wake:
-            self._link.wake()
-        for event in happened:
-            self._note(event)
+        self.over = True
+        self.exchange.turned()
 
     # ---- the end ---------------------------------------------------------------------
 
     def say_goodbye(self) -> None:
         """Say Goodbye, or answer main's. No dispatch begins from here on."""
         self._dispatcher.stop()
-        with self._lock:
-            begins = self._session.state in (State.OPENING, State.OPEN)
-            if begins or self._session.state is State.DRAINING:
-                self._session.goodbye()
+        begins = False
+
+        def say(session: Session) -> None:
+            nonlocal begins
+            begins = session.state in (State.OPENING, State.OPEN)
+            if begins or session.state is State.DRAINING:
+                session.goodbye()
+
+        happened = self.exchange.change(say)
         if begins:
             self._closing = True
-            self._stop(ConnectionClosed(f"the connection to {self.address} is closed"))
-        self._look()
+            text = f"the connection to main at {self.address} was closed"
+            self._stop(ConnectionClosed(text))
+        for event in happened:
+            self._note(event)
 
     def cut(self) -> None:
         """End the link now."""
         self._link.cut()
 
+    def wait_opened(self, deadline: float | None) -> bool:
+        """Wait until Welcome is in or will not come; False if the time is over."""
+        return self.exchange.wait_until(
+            lambda: self.opened or self.error is not None, deadline
+        )
 
-def _ring(bells: Bells) -> None:
-    for bell in bells:
-        bell.put(None)
-    bells.clear()
+    def wait_over(self, deadline: float | None) -> bool:
+        """Wait until the link is over; False if the time is."""
+        return self.exchange.wait_until(lambda: self.over, deadline)
+
+    def _stop(self, error: IpcError, cause: BaseException | None = None) -> None:
+        """Take nothing any more, and fail what is under way."""
+        error.__cause__ = cause
+        self.exchange.stop(error)
+        written = self._session.outbox.written
+        while self._calls:
+            try:
+                caller = self._calls.popitem()[1]
+            except KeyError:
+                break  # somebody gave the last one up
+            outcome: Outcome = "unknown" if caller.number <= written else "not-sent"
+            failure = ConnectionClosed(str(self.error), outcome)
+            failure.__cause__ = cause
+            caller.failed(failure)
+            if self._closing and isinstance(caller, Reply):
+                caller.forgive()  # who closes gives up what is under way
+
+    def _look(self) -> None:
+        """Take note of what a failed `put` may have led to."""
+        for event in self.exchange.change():
+            self._note(event)
+
+    def _later(self, seconds: float, job: Callable[[], object]) -> None:
+        try:
+            self._clock.call_at(monotonic() + seconds, job)
+        except RuntimeError:
+            pass  # the interpreter is ending; whoever ends it keeps the time
 
 
-def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(0.0, deadline - monotonic())
-
-
-__all__ = ("Connection", "Dispatcher")
+__all__ = ("DRAIN_S", "Connection", "Dispatcher")

@@ -54,7 +54,10 @@ def leave_all() -> None:
         mine = {leave: at for leave, (at, pid) in _leaves.items() if pid == os.getpid()}
     deadline = monotonic() + _FLUSH_S
     for leave, address in mine.items():
-        count = leave(max(0.0, deadline - monotonic()), _PART_S)
+        try:
+            count = leave(max(0.0, deadline - monotonic()), _PART_S)
+        except KeyboardInterrupt:
+            return  # who is that impatient does not want to read anything either
         disconnected(leave)
         if count:
             messages = f"{count:,} message{'s' * (count != 1)}"

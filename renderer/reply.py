@@ -58,7 +58,7 @@ class SyncAnswer:
 class Line(Protocol):
     """What a `Reply` needs of the connection that its call went out on."""
 
-    def give_up(self, id: int) -> None:
+    def give_up(self, id: int) -> object:
         """Tell main that nobody waits any more."""
         ...
 

@@ -34,7 +34,7 @@ _FLUSH_S: Final = 5.0
 _PART_S: Final = 5.0
 
 
-all_renderers: weakref.WeakSet[IpcRenderer] = weakref.WeakSet()
+_renderers: weakref.WeakSet[IpcRenderer] = weakref.WeakSet()
 """Those of this program, connected or not."""
 
 
@@ -80,7 +80,7 @@ class IpcRenderer(Channels):
             address, title, url, token, connect_timeout, dispatch, default
         )
         self._begin()
-        all_renderers.add(self)
+        _renderers.add(self)
 
     def _begin(self) -> None:
         self._pid = os.getpid()
@@ -231,7 +231,7 @@ class IpcRenderer(Channels):
         """
         channel = checked_channel(channel)
         parcel = messages.event(channel, args, self._settings.default)
-        self._line().send(parcel)
+        self._line().exchange.send(parcel)
 
     def send_sync(
         self, channel: str, /, *args: object, timeout: float | None = 30.0
@@ -346,7 +346,7 @@ class IpcRenderer(Channels):
             ConnectionClosed: the connection ended before.
         """
         deadline = _deadline(timeout)
-        if not self._line(timeout).flush(deadline):
+        if not self._line(timeout).exchange.flush(deadline):
             raise IpcTimeout(f"main has not consumed all within {timeout:g} s")
 
     def drain(self, timeout: float | None = None) -> None:
@@ -360,7 +360,7 @@ class IpcRenderer(Channels):
             ConnectionClosed: there is no connection.
         """
         deadline = _deadline(timeout)
-        if not self._line(timeout).drain(deadline):
+        if not self._line(timeout).exchange.drain(deadline):
             raise IpcTimeout(f"main's window has no room after {timeout:g} s")
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -412,7 +412,7 @@ class IpcRenderer(Channels):
         if connection is None or dispatcher is None:
             return 0
         try:
-            connection.flush(monotonic() + flush_s)
+            connection.exchange.flush(monotonic() + flush_s)
         except ConnectionClosed:
             pass  # it is counted below
         connection.say_goodbye()
@@ -438,12 +438,33 @@ class IpcRenderer(Channels):
         state = f"is {self.id}" if self.is_connected() else "not connected"
         return f"<IpcRenderer at {self.address}, {state}>"
 
+    def _is_listening(self) -> bool:
+        names = (*self._table.names("listener"), *self._table.names("handler"))
+        return bool(names) and not self._closed.is_set()
+
     def _check(self, kind: Kind, channel: str, fn: object) -> None:
         if inspect.iscoroutinefunction(_called(fn)):
             raise TypeError(
                 f"the {kind} for {quote(channel)} is async; use a plain def here, "
                 "or renderer.aio"
             )
+
+
+def wait_for_all() -> bool:
+    """Wait for every renderer of this program that listens to something.
+
+    Returns:
+        False if the connection of one of them broke.
+
+    Raises:
+        ConnectionClosed: there is no main process for one of them.
+    """
+    parted = True
+    for renderer in tuple(_renderers):
+        # Private: of no use to programs, which know what they made.
+        if renderer._is_listening():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            parted &= renderer.wait()
+    return parted
 
 
 def _called(fn: object) -> object:
@@ -458,4 +479,4 @@ def _deadline(timeout: float | None) -> float | None:
     return None if timeout is None else monotonic() + timeout
 
 
-__all__ = ("IpcRenderer", "all_renderers")
+__all__ = ("IpcRenderer", "wait_for_all")

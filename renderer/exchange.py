@@ -1,0 +1,380 @@
+"""A session that threads share: its lock, its writer, and those who wait for it.
+
+One lock guards the session. Nothing is encoded, decoded or called back under it, so
+it is never held for long.
+
+The writer is a thread of the transport's. It asks for a frame whenever the one before
+was taken, and rests when there is none. Whoever then has something to say makes the
+next frame himself and wakes it; while it is busy, what is said queues up in the session
+and goes out together.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from threading import get_ident
+from time import monotonic
+from typing import Final, final
+
+from renderer.wire import events
+from renderer.wire.errors import (
+    ConnectionClosed,
+    IpcError,
+    IpcTimeout,
+    LocalProtocolError,
+)
+from renderer.wire.link import BlockingLink
+from renderer.wire.parcel import Parcel
+from renderer.wire.session import Session
+
+logger = logging.getLogger("ipc.renderer")
+
+Bells = list[queue.SimpleQueue[None]]
+"""Those who wait for the same kind of thing; each is woken by its own queue."""
+
+_PROBE: Final = Parcel(b"", counted=True, reply=False)
+
+
+@final
+class Exchange:
+    """One session on one link, for all threads. Also the link's `Source`.
+
+    Args:
+        session: a new session.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.error: IpcError | None = None
+        """Why nothing can be sent any more; None while it can."""
+        self.session = session
+        """Touch it in `change` only; reading a plain attribute is all right."""
+        self._epoch = session.attach()
+        self._link: BlockingLink | None = None
+        self._lock = threading.Lock()
+        self._owner = 0  # the thread that holds the lock
+        self._turns: deque[object] = deque()  # senders that wait, first come first
+        self._late: deque[Parcel] = deque()  # from who interrupted the lock's holder
+        self._refused: deque[IpcError] = deque()  # why some of these were not put
+        self._acks: Bells = []
+        self._writes: Bells = []
+        self._turning_points: Bells = []
+        self._ready: bytes | None = None  # the next frame, made for a resting writer
+        self._resting = False  # the writer has nothing and waits to be woken
+        self._stirred = False  # it has written since it last rested
+        self._alarm: float | None = None  # when it will look again unasked
+        self._nap: float | None = None  # the same from when it began to rest
+
+    def begin(self, link: BlockingLink) -> None:
+        """Take the link that was opened with this as its source."""
+        self._link = link
+
+    def _wake(self) -> None:
+        if self._link is not None:
+            self._link.wake()
+
+    # ---- sending ---------------------------------------------------------------------
+
+    def send(self, parcel: Parcel) -> None:
+        """Put a message on the session, also from a signal handler or a finalizer.
+
+        Those may run while their own thread holds the lock. They cannot wait for it:
+        what they send is put by the holder, afterwards.
+
+        Raises:
+            ConnectionClosed: the session is over; it was not sent.
+            PayloadTooLarge: the peer does not take as much.
+        """
+        if self.is_interrupted():
+            self._late.append(parcel)
+        else:
+            self.put(parcel)
+
+    def put(
+        self,
+        parcel: Parcel,
+        noted: Callable[[int], None] | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        """Put a message on the session; wait while the peer's window is full.
+
+        Args:
+            parcel: the message.
+            noted: called under the lock with its number, before it can be answered.
+            deadline: how long to wait.
+
+        Raises:
+            ConnectionClosed: the session is over; it was not sent.
+            PayloadTooLarge: the peer does not take as much.
+            IpcTimeout: the window was full until the deadline.
+        """
+        with self._lock:
+            self._owner = get_ident()
+            waits = parcel.counted and self._is_crowded(parcel)
+            wake = False if waits else self._accept(parcel, noted)
+            self._owner = 0
+        if waits:
+            self._put_in_turn(parcel, noted, deadline)
+        elif wake:
+            self._wake()
+
+    def _put_in_turn(
+        self,
+        parcel: Parcel,
+        noted: Callable[[int], None] | None,
+        deadline: float | None,
+    ) -> None:
+        turn, turns, wake = object(), self._turns, False
+
+        def accepted() -> bool:
+            nonlocal wake
+            first = turns[0] is turn and self.session.admits(parcel)
+            if not first and self.error is None:
+                return False
+            wake = self._accept(parcel, noted)
+            return True
+
+        turns.append(turn)
+        try:
+            if not self._wait_for(accepted, deadline, self._acks):
+                raise IpcTimeout(
+                    "main's window was full all the time; nothing was sent"
+                )
+        finally:
+            with self._lock:
+                turns.remove(turn)
+                _ring(self._acks)
+        if wake:
+            self._wake()
+
+    def _is_crowded(self, parcel: Parcel) -> bool:
+        full = bool(self._turns) or not self.session.admits(parcel)
+        return full and self.error is None
+
+    def _accept(self, parcel: Parcel, noted: Callable[[int], None] | None) -> bool:
+        self.check()
+        try:
+            number = self.session.put(parcel)
+        except LocalProtocolError as error:  # it has just ended
+            raise ConnectionClosed(str(error), "not-sent") from error
+        if noted is not None:
+            noted(number)
+        return self._pump(monotonic())
+
+    def check(self) -> None:
+        """Raise ConnectionClosed if nothing can be sent any more."""
+        if self.error is not None:
+            raise ConnectionClosed(str(self.error), "not-sent") from self.error
+
+    def is_interrupted(self) -> bool:
+        """Tell whether the caller has interrupted its own thread in here."""
+        return self._owner == get_ident() and self._lock.locked()
+
+    # ---- changing it -----------------------------------------------------------------
+
+    def receive(self, frame: bytes) -> list[events.SessionEvent]:
+        """Take a frame; return what it says."""
+        now = monotonic()
+        with self._lock:
+            self._owner = get_ident()
+            self.session.receive(self._epoch, frame, now)
+            happened = self.session.take_events()
+            wake = self._pump(now)
+            self._owner = 0
+        if wake:
+            self._wake()
+        while self._refused:
+            logger.error("a message was not sent: %s", self._refused.popleft())
+        return happened
+
+    def consume(self) -> None:
+        """Count the oldest message that was handed out as consumed."""
+        with self._lock:
+            self._owner = get_ident()
+            self.session.consume()
+            wake = self._pump(monotonic())
+            self._owner = 0
+        if wake:
+            self._wake()
+
+    def change(
+        self, how: Callable[[Session], object] | None = None
+    ) -> list[events.SessionEvent]:
+        """Do something to the session; return what it led to."""
+        with self._lock:
+            self._owner = get_ident()
+            if how is not None:
+                how(self.session)
+            happened = self.session.take_events()
+            wake = self._pump(monotonic())
+            self._owner = 0
+        if wake:
+            self._wake()
+        return happened
+
+    def cut(self) -> list[events.SessionEvent]:
+        """Note that the link has ended; return what that led to."""
+        return self.change(lambda session: session.cut(self._epoch, monotonic()))
+
+    def stop(self, error: IpcError) -> None:
+        """Take nothing any more, and wake all who wait. The first reason counts."""
+        with self._lock:
+            if self.error is None:
+                self.error = error
+            self._ring_all()
+
+    # ---- waiting ---------------------------------------------------------------------
+
+    def _wait_for(
+        self, ready: Callable[[], bool], deadline: float | None, bells: Bells
+    ) -> bool:
+        """Wait until `ready`, called under the lock, is true; return whether it is."""
+        bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        in_time = True
+        try:
+            while True:
+                with self._lock:
+                    self._owner = get_ident()
+                    done = ready()
+                    if not done and bell not in bells:
+                        bells.append(bell)
+                    self._owner = 0
+                if done or not in_time:
+                    return done
+                try:
+                    bell.get(timeout=left(deadline))
+                except queue.Empty:
+                    in_time = False
+        finally:
+            with self._lock:
+                if bell in bells:
+                    bells.remove(bell)
+
+    def flush(self, deadline: float | None) -> bool:
+        """Wait until the peer has consumed what was sent; False if time is over.
+
+        Raises:
+            ConnectionClosed: the session ended before.
+        """
+        outbox = self.session.outbox
+        number = outbox.last
+
+        def settled() -> bool:
+            return outbox.acked >= number or self.error is not None
+
+        if not settled():
+            self.change(Session.request_ack)
+        if not self._wait_for(settled, deadline, self._acks):
+            return False
+        if outbox.acked < number:
+            raise ConnectionClosed(str(self.error), "unknown") from self.error
+        return True
+
+    def drain(self, deadline: float | None) -> bool:
+        """Wait until all is written and the window has room; False if time is over.
+
+        Raises:
+            ConnectionClosed: the session is over.
+        """
+
+        def drained() -> bool:
+            self.check()
+            unwritten = self._ready is not None or self.session.outbox.has_unwritten()
+            return not unwritten and self.session.admits(_PROBE)
+
+        return self._wait_for(drained, deadline, self._writes)
+
+    def wait_until(self, ready: Callable[[], bool], deadline: float | None) -> bool:
+        """Wait until something holds that is followed by `turned`, or by `stop`."""
+        return self._wait_for(ready, deadline, self._turning_points)
+
+    def turned(self) -> None:
+        """Wake those in `wait_until`."""
+        with self._lock:
+            _ring(self._turning_points)
+
+    def acked(self) -> None:
+        """Wake those who wait for acks."""
+        with self._lock:
+            _ring(self._acks)
+            _ring(self._writes)
+
+    def _ring_all(self) -> None:
+        _ring(self._acks)
+        _ring(self._writes)
+        _ring(self._turning_points)
+
+    # ---- the writer ------------------------------------------------------------------
+
+    def next_frame(self) -> bytes | None:
+        """Return the next frame; see `Source`."""
+        with self._lock:
+            self._owner = get_ident()
+            frame, self._ready = self._ready, None
+            now = monotonic()
+            if frame is None:
+                frame = self.session.next_frame(now)
+            if frame is None:
+                self._rest(now)
+            else:
+                self._resting = False
+                self._stirred = True
+            if self._writes:
+                _ring(self._writes)
+            self._owner = 0
+        return frame
+
+    def patience(self) -> float | None:
+        """Return for how long the writer may rest; see `Source`."""
+        return self._nap
+
+    def _rest(self, now: float) -> None:
+        # An ack may become due while the writer rests. While there is traffic it looks
+        # again after a while by itself, so that no message has to wake it for that.
+        alarm = self.session.deadline
+        if alarm is None and self._stirred:
+            alarm = now + self.session.limits.ack_delay
+        self._stirred = False
+        self._resting = True
+        self._alarm = alarm
+        self._nap = None if alarm is None else max(0.0, alarm - now)
+
+    def _pump(self, now: float) -> bool:
+        """Make a frame for a resting writer, if there is one; tell whether to wake it.
+
+        Under the lock, after everything that may have changed the session.
+        """
+        while self._late:
+            try:
+                self.session.put(self._late.popleft(), overshoot=True)
+            except IpcError as error:
+                self._refused.append(error)  # logging here could wait for this lock
+        if not self._resting:
+            return False
+        frame = self.session.next_frame(now)
+        if frame is not None:
+            self._ready = frame
+            self._resting = False
+            return True
+        due = self.session.deadline
+        if due is None or (self._alarm is not None and self._alarm <= due):
+            return False
+        self._alarm = due
+        return True
+
+
+def left(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline, 0 if it is over; None for none."""
+    return None if deadline is None else max(0.0, deadline - monotonic())
+
+
+def _ring(bells: Bells) -> None:
+    for bell in bells:
+        bell.put(None)
+    bells.clear()
+
+
+__all__ = ("Exchange", "left")
