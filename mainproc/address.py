@@ -6,12 +6,15 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Final
 
 from renderer.wire.errors import IpcError
 
-UNIX = "unix:"
+UNIX: Final = "unix:"
+_PATIENCE: Final = 1.0
 
 
 class AddressInUse(IpcError):
@@ -34,29 +37,32 @@ def check_port(address: str) -> None:
     Raises:
         AddressInUse: it is in use, or not of this machine.
     """
+    for family, kind, protocol, _, target in _resolve(address):
+        with socket.socket(family, kind, protocol) as probe:
+            # As gRPC binds: past connections may linger, a listener may not.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                probe.bind(target)
+                probe.listen()
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise in_use(address) from None
+                text = f"cannot listen on {address}: {error.strerror}"
+                raise AddressInUse(text) from None
+
+
+def _resolve(address: str) -> list[Any]:
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
+    text = f"{address} is no address to listen on; give HOST:PORT or unix:PATH"
+    if not host:  # gRPC would take that for all of this machine's addresses
+        raise AddressInUse(text)
     try:
-        found = socket.getaddrinfo(
-            host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
+        return socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
     except (OSError, ValueError, OverflowError):
-        raise AddressInUse(
-            f"{address} is no address to listen on; give HOST:PORT or unix:PATH"
-        ) from None
-    family, kind, protocol, _, target = found[0]
-    with socket.socket(family, kind, protocol) as probe:
-        # As gRPC binds: past connections may linger, a listener may not.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(target)
-            probe.listen()
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise in_use(address) from None
-            raise AddressInUse(
-                f"cannot listen on {address}: {error.strerror}"
-            ) from None
+        raise AddressInUse(text) from None
 
 
 class UnixPath:
@@ -87,17 +93,21 @@ class UnixPath:
 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._remove_dead()
-        except BlockingIOError:
+        except BaseException as error:
             lock.close()
-            raise in_use(self._address) from None
-        except AddressInUse:
-            lock.close()
+            if isinstance(error, BlockingIOError):
+                raise in_use(self._address) from None
             raise
         self._lock = lock
 
-    def restrict(self) -> None:
-        """Let only the owner connect."""
-        self._path.chmod(0o600)
+    @contextmanager
+    def for_owner_only(self) -> Iterator[None]:
+        """Let only the owner connect to a socket that is made in this block."""
+        before = os.umask(0o177)
+        try:
+            yield
+        finally:
+            os.umask(before)
 
     def release(self) -> None:
         """Give the path up."""
@@ -114,9 +124,12 @@ class UnixPath:
         if not stat.S_ISSOCK(mode):
             raise AddressInUse(f"{self._path} exists and is no socket")
         with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PATIENCE)
             try:
                 probe.connect(str(self._path))
-            except OSError:
+            except ConnectionRefusedError:
                 self._path.unlink()
+            except OSError:
+                raise in_use(self._address) from None  # it lives, if badly
             else:
                 raise in_use(self._address)

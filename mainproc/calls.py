@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from mainproc.home import Home
 from renderer.wire import messages
-from renderer.wire.errors import IpcError, IpcTimeout, PayloadTooLarge, ReplyNeverSent
+from renderer.wire.errors import (
+    IpcError,
+    IpcTimeout,
+    PayloadTooLarge,
+    ReplyNeverSent,
+    quote,
+)
 from renderer.wire.listeners import Registration
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
+
+logger = logging.getLogger("ipc.main")
 
 
 class Call:
@@ -24,7 +33,7 @@ class Call:
         id: the call's id; 0 for one outside the stream.
         channel: its channel.
         home: main's loop.
-        timeout: seconds the caller waits; None for ever.
+        deadline: when the caller gives up, on the loop's clock; None for never.
         send: takes the reply's parcel, from any thread.
         default: converts results that have no form on the wire.
     """
@@ -35,7 +44,7 @@ class Call:
         channel: str,
         *,
         home: Home,
-        timeout: float | None,
+        deadline: float | None,
         send: Callable[[Parcel], object],
         default: Default | None,
     ) -> None:
@@ -50,9 +59,7 @@ class Call:
         self.on_settled: Callable[[Call], object] | None = None
         """Called on main's loop when the reply has been sent."""
         self._home = home
-        self._deadline: float | None = None
-        if timeout is not None:
-            self._deadline = home.loop.time() + timeout
+        self._deadline = deadline
         self._timer: asyncio.TimerHandle | None = None
         self._send = send
         self._default = default
@@ -76,15 +83,19 @@ class Call:
         if self._deadline is not None and not self.settled:
             self._timer = self._home.loop.call_at(self._deadline, self._expire)
 
-    def resolve(self, value: object) -> bool:
+    def resolve(self, value: object, name: str = "result") -> bool:
         """Reply with a result; return whether this was the first settlement.
+
+        Args:
+            value: the result.
+            name: what it is called in the path of an error.
 
         Raises:
             DataCloneError: the result cannot be carried. Nothing is settled.
         """
         if self.settled:
             return False
-        return self._settle(messages.reply(self.id, value, self._default))
+        return self._settle(messages.reply(self.id, value, self._default, name))
 
     def refuse(self, error: IpcError) -> None:
         """Reply that there is no result, for a reason of ours."""
@@ -108,7 +119,8 @@ class Call:
         self._stop()
 
     def _expire(self) -> None:
-        self.refuse(IpcTimeout(f"{self.channel!r} took longer than its caller waits"))
+        text = f"{quote(self.channel)} took longer than its caller waits"
+        self.refuse(IpcTimeout(text))
         self._stop()
 
     def _stop(self) -> None:
@@ -130,6 +142,7 @@ class Call:
         try:
             self._send(parcel)
         except PayloadTooLarge as error:
+            logger.warning("the reply to %s: %s", quote(self.channel), error)
             self._send(messages.refusal(self.id, error))
 
     def _settled(self) -> None:
@@ -173,13 +186,11 @@ class SyncCall(Call):
             self._raised = messages.raised(self.id, error, self._default, debug=debug)
 
     def event_gone(self) -> None:
-        """Note, on any thread, that the event object is no more."""
-        if not self.settled:
-            self._home.call(self._note_event_gone)
-
-    def _note_event_gone(self) -> None:
+        """Note that the event object is no more; called by its finalizer, anywhere."""
         self._event_gone = True
-        self._decide()
+        # While a listener runs, its `finish` decides. One of the two sees the other.
+        if not self._unfinished and not self.settled:
+            self._home.later(self._decide)
 
     def _decide(self) -> None:
         if self._unfinished or self.settled:
@@ -195,7 +206,7 @@ class SyncCall(Call):
         where = ", ".join(map(_whereabouts, self.listeners))
         returned = " and returned a value" if self._returned else ""
         return (
-            f"{self.channel!r}: {ran} ({where}){returned}; "
+            f"{quote(self.channel)}: {ran} ({where}){returned}; "
             "set event.return_value, or use handle and invoke"
         )
 
@@ -208,28 +219,3 @@ def _whereabouts(registration: Registration) -> str:
         return str(name)
     file = code.co_filename.replace("\\", "/").rpartition("/")[2]
     return f"{name}, {file}:{code.co_firstlineno}"
-
-
-def unary_call(
-    channel: str, *, home: Home, timeout: float, default: Default | None
-) -> tuple[SyncCall, asyncio.Future[Parcel]]:
-    """Return a sync message outside the stream, and the future of its reply.
-
-    Cancelling the future abandons the call.
-    """
-    future: asyncio.Future[Parcel] = home.loop.create_future()
-
-    def deliver(parcel: Parcel) -> None:
-        if not future.done():
-            future.set_result(parcel)
-
-    call = SyncCall(
-        0,
-        channel,
-        home=home,
-        timeout=timeout,
-        send=lambda parcel: home.call(deliver, parcel),
-        default=default,
-    )
-    future.add_done_callback(lambda _: call.abandon())
-    return call, future

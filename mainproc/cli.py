@@ -13,7 +13,7 @@ from mainproc.config import DEFAULT_ADDRESS
 from mainproc.runner import Settings, addresses_of, run_main
 from renderer.wire.errors import IpcError
 
-_FAILED, _CANNOT_CONNECT = 1, 3
+_FAILED, _CANNOT_CONNECT, _INTERRUPTED = 1, 3, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,12 +68,15 @@ def run(
     if listen:
         given["listen"] = addresses_of(listen)
     runner.overrides.update(given)
+    runner.in_charge = True
     try:
         ipc = script.load(target, args)
-        if not ipc.served:
+        if not (runner.has_served or ipc.served):
             run_main(ipc, Settings(addresses_of(DEFAULT_ADDRESS)))
     except script.ScriptFailed:
         sys.exit(_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     except FileNotFoundError as error:
         raise click.UsageError(str(error)) from None
     except IpcError as error:

@@ -7,14 +7,16 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
 from mainproc.calls import Call, SyncCall
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
+from mainproc.home import Home
+from mainproc.threads import Threads
 from mainproc.web_contents import WebContents
-from mainproc.work import STARTS_AT_ONCE
+from mainproc.work import STARTS_AT_ONCE, Work
+from renderer.wire.errors import quote
 from renderer.wire.listeners import (
     ListenerTable,
     Registration,
@@ -25,13 +27,16 @@ from renderer.wire.values import Default
 
 logger = logging.getLogger("ipc.main")
 
-ErrorHook = Callable[[Exception, IpcMainEvent | IpcMainInvokeEvent], object]
+ErrorHook = Callable[[BaseException, IpcMainEvent | IpcMainInvokeEvent], object]
 
 _HELD_TOO_LONG: Final = 0.25
 """Seconds a plain function may hold main's loop before that is worth a warning."""
 _CHANNELS_REMEMBERED: Final = 1_000
 """A peer chooses channel names: warn of so many, then no more."""
 _THREADS: Final = 32
+_RAISED: Final = (Exception, asyncio.CancelledError)
+"""What a plain function may raise. CancelledError, because one that looks at a future
+may let it out, and it would end the renderer's link; SystemExit ends main."""
 
 
 class Dispatcher:
@@ -57,19 +62,39 @@ class Dispatcher:
         self._default = default
         self._debug = debug
         self._warned: set[tuple[str, str]] = set()
-        self._pool: ThreadPoolExecutor | None = None
+        self._handler_threads = Threads("mainproc-handler", _THREADS)
+        self._listener_threads = Threads("mainproc-listener", _THREADS)
 
-    def threads(self) -> ThreadPoolExecutor:
-        """Return the pool for `thread=True`, made when it is first needed."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="mainproc")
-        return self._pool
+    def work(
+        self,
+        contents: WebContents,
+        home: Home,
+        limit: int,
+        on_room: Callable[[], object],
+    ) -> Work:
+        """Give a renderer its work: what runs for it.
+
+        Args:
+            contents: the renderer.
+            home: main's loop.
+            limit: how much may run at once before `full`.
+            on_room: called on the loop when something has ended.
+        """
+        work = Work(
+            home,
+            contents,
+            handlers=self._handler_threads,
+            listeners=self._listener_threads,
+            limit=limit,
+            on_room=on_room,
+        )
+        contents.home, contents.work = home, work
+        return work
 
     def close(self) -> None:
         """Let the threads end after what they are running."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        self._handler_threads.stop()
+        self._listener_threads.stop()
 
     # ---- events and sync messages ----------------------------------------------------
 
@@ -133,7 +158,7 @@ class Dispatcher:
         began = time.monotonic()
         try:
             result = listener.fn(event, *args)
-        except Exception as error:
+        except _RAISED as error:
             _note_arity(error, event.channel, args)
             self._listener_raised(error, event, call)
             result = None
@@ -151,6 +176,9 @@ class Dispatcher:
         returned = False
         try:
             returned = await running is not None
+        except asyncio.CancelledError as error:
+            if call is not None:  # main ends; or it looked at what was cancelled
+                call.listener_raised(error, debug=self._debug)
         except Exception as error:
             self._listener_raised(error, event, call)
         finally:
@@ -169,14 +197,14 @@ class Dispatcher:
         returned = False
         try:
             returned = listener.fn(event, *args) is not None
-        except Exception as error:
+        except BaseException as error:  # there is nobody else to see it on a thread
             _note_arity(error, event.channel, args)
             self._listener_raised(error, event, call)
         if call is not None:
             home.call(partial(call.finish, returned=returned))
 
     def _listener_raised(
-        self, error: Exception, event: IpcMainEvent, call: SyncCall | None
+        self, error: BaseException, event: IpcMainEvent, call: SyncCall | None
     ) -> None:
         if call is not None:
             call.listener_raised(error, debug=self._debug)
@@ -189,7 +217,8 @@ class Dispatcher:
         handler = self._handler(contents, call.channel)
         if handler is None:
             error = no_handler(call.channel, *self._tables(contents))
-            logger.warning("%r asked for %s", contents, error)
+            if self._first_time("unhandled", call.channel):
+                logger.warning("%s; asked by %r", error, contents)
             call.refuse(error)
             return False
         event = IpcMainInvokeEvent(contents, call.channel, call)
@@ -214,7 +243,7 @@ class Dispatcher:
         began = time.monotonic()
         try:
             result = handler.fn(event, *args)
-        except Exception as error:
+        except _RAISED as error:
             _note_arity(error, event.channel, args)
             self._handler_raised(error, event, call)
             return False
@@ -252,7 +281,7 @@ class Dispatcher:
             return
         try:
             result = handler.fn(event, *args)
-        except Exception as error:
+        except BaseException as error:  # there is nobody else to see it on a thread
             _note_arity(error, event.channel, args)
             self._handler_raised(error, event, call)
         else:
@@ -265,7 +294,7 @@ class Dispatcher:
             self._handler_raised(error, event, call)
 
     def _handler_raised(
-        self, error: Exception, event: IpcMainInvokeEvent, call: Call
+        self, error: BaseException, event: IpcMainInvokeEvent, call: Call
     ) -> None:
         call.fail(error, debug=self._debug)
         self._report("handler", error, event)
@@ -273,11 +302,15 @@ class Dispatcher:
     # ---- what is worth telling -------------------------------------------------------
 
     def _report(
-        self, kind: str, error: Exception, event: IpcMainEvent | IpcMainInvokeEvent
+        self,
+        kind: str,
+        error: BaseException,
+        event: IpcMainEvent | IpcMainInvokeEvent,
     ) -> None:
         if self.error_hook is None:
-            text = "%s for %r raised; sent by %r"
-            logger.error(text, kind, event.channel, event.sender, exc_info=error)
+            text = "%s for %s raised; sent by %r"
+            channel = quote(event.channel)
+            logger.error(text, kind, channel, event.sender, exc_info=error)
             return
         try:
             self.error_hook(error, event)
@@ -288,9 +321,9 @@ class Dispatcher:
         held = time.monotonic() - began
         if held > _HELD_TOO_LONG and self._first_time("held", channel):
             logger.warning(
-                "%s for %r held main for %.1f s; register it with thread=True",
+                "%s for %s held main for %.1f s; register it with thread=True",
                 kind,
-                channel,
+                quote(channel),
                 held,
             )
 
@@ -308,11 +341,11 @@ class Dispatcher:
         return True
 
 
-def _note_arity(error: Exception, channel: str, args: Sequence[Any]) -> None:
+def _note_arity(error: BaseException, channel: str, args: Sequence[Any]) -> None:
     # A TypeError without a frame of its own was raised by the call itself.
     traceback = error.__traceback__
     if isinstance(error, TypeError) and traceback and traceback.tb_next is None:
         error.add_note(
-            f"main listeners get (event, *args); {channel!r} was sent "
+            f"main listeners get (event, *args); {quote(channel)} was sent "
             f"{len(args)} argument{'s' * (len(args) != 1)}"
         )

@@ -56,7 +56,7 @@ class IpcMainEvent:
 
     @return_value.setter
     def return_value(self, value: object) -> None:
-        if self._call is None or self._call.resolve(value):
+        if self._call is None or self._call.resolve(value, "return_value"):
             self._value = value
 
     @property

@@ -26,13 +26,19 @@ class Home:
         return threading.get_ident() == self._thread
 
     def call(self, fn: Callable[..., object], *args: Any) -> None:
-        """Call a function on the loop: now if this is its thread, soon otherwise.
-
-        Nothing happens when the loop is closed: whatever it was for is over, too.
-        """
+        """Call a function on the loop: now if this is its thread, soon otherwise."""
         if self.is_here():
             fn(*args)
-            return
+        else:
+            self.later(fn, *args)
+
+    def later(self, fn: Callable[..., object], *args: Any) -> None:
+        """Call a function on the loop soon, from wherever this is called.
+
+        That may be a finalizer: the garbage collector runs them at any point, also
+        where this thread holds a lock, so they may do nothing but this. Nothing happens
+        when the loop is closed: whatever it was for is over, too.
+        """
         try:
             self.loop.call_soon_threadsafe(fn, *args)
         except RuntimeError:

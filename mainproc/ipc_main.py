@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, overload
@@ -75,7 +76,8 @@ class Channels:
             A `Subscription`; the decorator returns the function unchanged.
 
         Raises:
-            TypeError: the channel is no str, or the listener cannot be called.
+            TypeError: the channel is no str, or the listener cannot be called, or is an
+                `async def` with `thread`.
         """
         return self._on(channel, listener, once=False, thread=thread)
 
@@ -126,7 +128,8 @@ class Channels:
 
         Raises:
             DuplicateHandler: the channel has a handler already.
-            TypeError: the channel is no str, or the handler cannot be called.
+            TypeError: the channel is no str, or the handler cannot be called, or is an
+                `async def` with `thread`.
         """
         return self._handle(channel, handler, once=False, thread=thread)
 
@@ -180,6 +183,7 @@ class Channels:
         self, channel: str, listener: Listener | None, *, once: bool, thread: bool
     ) -> Any:
         def register(fn: Listener) -> Subscription:
+            _check_plain(fn, thread=thread)
             added = self.table.add(channel, fn, once=once, thread=thread)
             return Subscription(self.table, added)
 
@@ -189,6 +193,7 @@ class Channels:
         self, channel: str, handler: Handler | None, *, once: bool, thread: bool
     ) -> Any:
         def register(fn: Handler) -> Subscription:
+            _check_plain(fn, thread=thread)
             added = self.table.set_handler(channel, fn, once=once, thread=thread)
             return Subscription(self.table, added)
 
@@ -232,6 +237,13 @@ class IpcMain(Channels):
         hook: ErrorHook = fn
         self.dispatcher.error_hook = hook
         return fn
+
+
+def _check_plain(fn: object, *, thread: bool) -> None:
+    if thread and inspect.iscoroutinefunction(fn):
+        raise TypeError(
+            "thread=True is for plain functions; an `async def` runs on main's loop"
+        )
 
 
 def _now_or_as_decorator(register: Callable[[Any], Subscription], fn: Any) -> Any:

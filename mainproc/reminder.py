@@ -6,18 +6,25 @@ import atexit
 import sys
 from pathlib import Path
 
+from mainproc import runner
 from mainproc.ipc_main import IpcMain
 
 
 def remind_at_exit(ipc: IpcMain) -> None:
-    """Say, when the interpreter ends, that listeners were registered for nothing."""
+    """Say, when the interpreter ends, that listeners were registered for nothing.
+
+    Not when an exception ends it: that is what there is to say then. Nor under
+    `mainproc run`, which serves.
+    """
     atexit.register(_remind, ipc)
 
 
 def _remind(ipc: IpcMain) -> None:
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    main = sys.modules.get("__main__")
+    script = getattr(main, "__file__", None)
     channels = {r.channel for r in ipc.table.registrations() if _is_of_script(r.fn)}
-    if ipc.served or script is None or not channels:
+    failed = getattr(sys, "last_value", None) is not None
+    if runner.in_charge or ipc.served or failed or script is None or not channels:
         return
     name = Path(script).name
     count = f"{len(channels)} channel{'s' * (len(channels) != 1)}"

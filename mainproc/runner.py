@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -36,10 +37,18 @@ class Settings:
 
 overrides: dict[str, object] = {}
 """Settings of the `mainproc run` that runs the script; they win over the script's."""
+in_charge = False
+"""`mainproc run` runs the script, and serves when that has not served itself."""
+
+
+has_served = False
+"""`mainproc.run` was called, for whichever `IpcMain`."""
 
 
 def run_main(ipc: IpcMain, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; see `mainproc.run`."""
+    global has_served
+    has_served = True
     settings = replace(settings, **overrides)  # type: ignore[arg-type]  # by field name
     with asyncio.Runner(loop_factory=_loop_factory(settings.uvloop)) as runner:
         runner.run(_serve_until_told(ipc, settings))
@@ -93,9 +102,12 @@ def _stop_at_end_of_stdin(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
     def wait() -> None:
-        while os.read(0, 4096):
-            pass
-        loop.call_soon_threadsafe(stop.set)
+        # No standard input is one that has ended; a loop that is closed has, too.
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait, name="mainproc-stdin", daemon=True).start()
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import importlib
-import runpy
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
+from typing import Final
 
+from mainproc.address import AddressInUse
 from mainproc.ipc_main import IpcMain
-from renderer.wire.errors import IpcError
+
+_OURS: Final = frozenset(
+    {
+        __file__,
+        importlib.__file__,
+        "<frozen importlib._bootstrap>",
+        "<frozen importlib._bootstrap_external>",
+    }
+)
+"""Files whose frames tell a user nothing about the script."""
 
 
 class ScriptFailed(Exception):
@@ -29,7 +39,7 @@ def load(target: str, args: Sequence[str]) -> IpcMain:
     Raises:
         FileNotFoundError: there is no such script or module.
         ScriptFailed: it raised.
-        IpcError: it served and could not.
+        AddressInUse: it served and could not.
     """
     import mainproc
 
@@ -49,15 +59,16 @@ def _run_script(path: str, args: Sequence[str]) -> None:
         raise FileNotFoundError(f"no such file: {path}")
     sys.argv = [path, *args]
     sys.path.insert(0, str(Path(path).resolve().parent))
+    # For good, unlike what runpy does: its listeners run when this has returned, and
+    # pickle and multiprocessing look for their functions there.
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    main.__file__ = path
     try:
-        runpy.run_path(path, run_name="__main__")
-    except (IpcError, SystemExit, KeyboardInterrupt) as error:
+        exec(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
+    except BaseException as error:
         if _is_ours(error):
             raise
-        _show(error, path)
-        raise ScriptFailed from None
-    except BaseException as error:
-        _show(error, path)
+        _show(error)
         raise ScriptFailed from None
 
 
@@ -67,32 +78,27 @@ def _import(module: str, args: Sequence[str]) -> object:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name and module.startswith(error.name):
+        if f"{module}.".startswith(f"{error.name}."):
             text = f"no such file or module: {module}"
             raise FileNotFoundError(text) from None
-        _show(error, module)
+        _show(error)
         raise ScriptFailed from None
     except Exception as error:
-        _show(error, module)
+        if _is_ours(error):
+            raise
+        _show(error)
         raise ScriptFailed from None
 
 
 def _is_ours(error: BaseException) -> bool:
-    # The script's own SystemExit keeps its meaning; of errors only those of serving
-    # are for the command to tell.
-    return not isinstance(error, IpcError) or error.reason == "ADDRESS_IN_USE"
+    # SystemExit keeps its meaning; of errors only those of serving are for the command
+    # to tell.
+    return isinstance(error, SystemExit | KeyboardInterrupt | AddressInUse)
 
 
-def _show(error: BaseException, path: str) -> None:
+def _show(error: BaseException) -> None:
     """Print a traceback as Python would have, without the frames that are ours."""
-    shown = error.with_traceback(_from_file(error.__traceback__, path))
-    traceback.print_exception(shown)
-
-
-def _from_file(tb: TracebackType | None, path: str) -> TracebackType | None:
-    step = tb
-    while step is not None:
-        if step.tb_frame.f_code.co_filename == path:
-            return step
+    step: TracebackType | None = error.__traceback__
+    while step is not None and step.tb_frame.f_code.co_filename in _OURS:
         step = step.tb_next
-    return tb
+    traceback.print_exception(error.with_traceback(step))

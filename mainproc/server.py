@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 # Reflection serves what is in the descriptor pool: the contract must be loaded.
 from electron_ipc.v1 import ipc_pb2 as _contract
-from mainproc.address import UNIX, UnixPath, check_port, in_use
+from mainproc.address import UNIX, AddressInUse, UnixPath, check_port, in_use
 from mainproc.ipc_main import IpcMain
 from mainproc.servicer import SERVICE, Servicer
 from renderer.wire import reasons
@@ -59,14 +59,15 @@ class MainProcess:
         self._server.add_generic_rpc_handlers((self._servicer.handler(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _add_reflection(self._server)
-        try:
-            self.addresses = tuple([self._bind(address) for address in listen])
-        except BaseException:
-            self._release_paths()
-            raise
-        await self._server.start()
         for service in ("", SERVICE):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        try:
+            self.addresses = tuple([self._bind(address) for address in listen])
+            await self._server.start()
+        except BaseException:
+            await self._server.stop(0)
+            self._release_paths()
+            raise
         self.ipc.served = True
 
     async def stop(self, grace: float | None = None) -> None:
@@ -94,7 +95,7 @@ class MainProcess:
         await _wait((c.quiet() for c in connections), until)
         for connection in connections:
             connection.say_goodbye(reasons.SHUTDOWN, "main stops")
-        await _wait((c.gone() for c in connections), until + _LEAVE_WITHIN)
+        await _wait(self._servicer.running, until + _LEAVE_WITHIN)
         for connection in connections:
             connection.cancel_work()
         # Calls have ended by now; a stop without grace would tell renderers otherwise.
@@ -104,21 +105,24 @@ class MainProcess:
 
     def _bind(self, address: str) -> str:
         if address.startswith(UNIX):
-            path = UnixPath(address)
-            path.acquire()
-            self._paths.append(path)
-            self._add_port(address)
-            path.restrict()
+            self._bind_path(address)
             return address
         check_port(address)
-        port = self._add_port(address)
-        return f"{address.rpartition(':')[0]}:{port}"
-
-    def _add_port(self, address: str) -> int:
         try:
-            return self._server.add_insecure_port(address)
+            port = self._server.add_insecure_port(address)
         except RuntimeError:
             raise in_use(address) from None  # somebody was quicker
+        return f"{address.rpartition(':')[0]}:{port}"
+
+    def _bind_path(self, address: str) -> None:
+        path = UnixPath(address)
+        path.acquire()
+        self._paths.append(path)
+        with path.for_owner_only():
+            try:
+                self._server.add_insecure_port(address)
+            except RuntimeError as error:
+                raise AddressInUse(f"cannot listen on {address}: {error}") from None
 
     def _release_paths(self) -> None:
         for path in self._paths:
@@ -154,7 +158,6 @@ def _options(limits: Limits) -> list[tuple[str, Any]]:
         ("grpc.max_send_message_length", -1),
         # Renderers may ping every 10 s, also with no call open; we do it, too.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 9_000),
-        ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),

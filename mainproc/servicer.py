@@ -10,28 +10,36 @@ from typing import Any, Final
 import grpc
 from grpc import aio
 
-from mainproc.calls import unary_call
+from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc.connection import Connection
 from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
+from mainproc.unary import SessionGone, UnaryCall
 from mainproc.web_contents import WebContents
-from mainproc.work import Work
 from renderer.wire import messages, reasons
 from renderer.wire.errors import (
     ConnectionClosed,
     DataCloneError,
+    IpcError,
     RemoteProtocolError,
 )
-from renderer.wire.frames import parse_hello, refusal
+from renderer.wire.frames import refusal
 from renderer.wire.parcel import Parcel
 
 logger = logging.getLogger("ipc.main")
 
 SERVICE: Final = "electron_ipc.v1.IpcService"
 _SYNC_TIMEOUT: Final = 30.0
-_LONGEST_WAIT_FOR_AFTER: Final = 30.0
 
 _Context = aio.ServicerContext[bytes, bytes]
+
+# What grpc.aio raises from reading and writing when a call is over.
+_OVER: Final = (
+    grpc.RpcError,
+    aio.UsageError,
+    aio.InternalError,
+    asyncio.InvalidStateError,
+)
 
 
 class ServerLink:
@@ -42,7 +50,10 @@ class ServerLink:
 
     async def read(self) -> bytes | None:
         """Return the next frame, or None when the renderer sends no more."""
-        frame: Any = await self._context.read()
+        try:
+            frame: Any = await self._context.read()
+        except _OVER:
+            return None
         return None if frame is aio.EOF else frame
 
     async def write(self, frame: bytes) -> None:
@@ -53,7 +64,7 @@ class ServerLink:
         """
         try:
             await self._context.write(frame)
-        except (grpc.RpcError, aio.UsageError, asyncio.InvalidStateError) as error:
+        except _OVER as error:
             raise ConnectionClosed(str(error), "unknown") from None
 
 
@@ -67,6 +78,8 @@ class Servicer:
     def __init__(self, ipc: IpcMain) -> None:
         self.connections: dict[bytes, Connection] = {}
         """Sessions by token."""
+        self.running: set[asyncio.Future[None]] = set()
+        """For each call of gRPC's under way, a future that is done with it."""
         self.stopping = False
         """No new session is begun."""
         self._ipc = ipc
@@ -82,42 +95,47 @@ class Servicer:
             },
         )
 
+    def _track(self, context: _Context) -> None:
+        done = self._home.loop.create_future()
+        self.running.add(done)
+
+        def over(_: Any) -> None:
+            self.running.discard(done)
+            if not done.done():
+                done.set_result(None)
+
+        context.add_done_callback(over)
+
+    # ---- streams ---------------------------------------------------------------------
+
     async def stream(self, _: AsyncIterator[bytes], context: _Context) -> None:
         """Serve a renderer until it leaves."""
+        self._track(context)
         link = ServerLink(context)
-        first = await self._first_frame(link)
-        if first is None:
-            return
         try:
-            connection = self._admit(first)
-            if connection is None:
+            first = await self._first_frame(link)
+            if first is None:
+                return
+            if self.stopping:
                 await link.write(refusal(reasons.SHUTDOWN, "main stops"))
                 return
-            await connection.serve(link, first)
+            await self._admit(first).serve(link)
         except RemoteProtocolError as error:
             logger.warning("refused %s: %s", context.peer(), error)
             await link.write(refusal(reasons.PROTOCOL, str(error)))
+        except ConnectionClosed:
+            pass  # nobody is left to read why
 
     async def _first_frame(self, link: ServerLink) -> bytes | None:
         reading = asyncio.ensure_future(link.read())
         # Cancelling a read breaks the call, so it is left to end with the call.
         await asyncio.wait([reading], timeout=self._ipc.limits.hello_timeout)
-        if reading.done():
-            return reading.result()
-        await link.write(refusal(reasons.PROTOCOL, "no hello in time"))
-        return None
+        if not reading.done():
+            raise RemoteProtocolError("no hello in time")
+        return reading.result()
 
-    def _admit(self, first: bytes) -> Connection | None:
-        hello = parse_hello(first)
-        if self.stopping:
-            return None
-        connection = Connection(
-            self._ipc,
-            title=hello.title,
-            url=hello.url,
-            home=self._home,
-            on_end=self._forget,
-        )
+    def _admit(self, first: bytes) -> Connection:
+        connection = Connection(self._ipc, first, home=self._home, on_end=self._forget)
         self.connections[connection.token] = connection
         return connection
 
@@ -128,49 +146,58 @@ class Servicer:
 
     async def send_sync(self, data: bytes, context: _Context) -> bytes:
         """Dispatch a sync message that comes outside a stream."""
+        self._track(context)
         try:
             request = messages.parse_sync_request(data)
             args = messages.read_args(request)
-        except RemoteProtocolError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            call = self._begin(request, args, _time_left(context))
+            return messages.sync_response(await self._reply(call, request.id))
         except DataCloneError as error:
             return messages.sync_response(messages.refusal(0, error))
+        except IpcError as error:
+            status = getattr(grpc.StatusCode, error.status)
+            return await context.abort(status, error.message)
+
+    def _begin(
+        self, request: pb.SendSyncRequest, args: Sequence[Any], timeout: float
+    ) -> UnaryCall:
         if self.stopping:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "main stops")
+            raise ConnectionClosed("main stops", "not-sent")
         if request.messages:
-            text = "unacked messages beside a sync message are not taken here"
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
-        timeout = _time_left(context)
+            raise RemoteProtocolError("messages beside a sync message are not taken")
         if not request.token:
-            reply = self._serve_one_shot(request.channel, args, timeout)
-        else:
-            connection = self.connections.get(request.token)
-            if connection is None or not connection.open:
-                await context.abort(grpc.StatusCode.ABORTED, "the session is gone")
-            reply = connection.serve_sync(
-                request.channel, args, after=request.after, timeout=timeout
-            )
-        return messages.sync_response(await reply)
+            return self._serve_one_shot(request.channel, args, timeout)
+        connection = self.connections.get(request.token)
+        if connection is None or not connection.open:
+            raise SessionGone("the session is gone")
+        return connection.serve_sync(
+            request.channel,
+            args,
+            id=request.id,
+            after=request.after,
+            timeout=timeout,
+        )
 
     def _serve_one_shot(
         self, channel: str, args: Sequence[Any], timeout: float
-    ) -> asyncio.Future[Parcel]:
+    ) -> UnaryCall:
         ipc = self._ipc
         contents = WebContents(title="", url="", default=ipc.default)
-        contents.home = self._home
-        contents.work = Work(
-            self._home,
-            contents,
-            pool=ipc.dispatcher.threads,
-            limit=ipc.limits.max_running,
-            on_room=lambda: None,
+        work = ipc.dispatcher.work(
+            contents, self._home, ipc.limits.max_running, lambda: None
         )
-        call, reply = unary_call(
-            channel, home=self._home, timeout=timeout, default=ipc.default
-        )
-        contents.work.watch(call)
+        call = UnaryCall(channel, home=self._home, timeout=timeout, default=ipc.default)
+        work.watch(call)
         ipc.dispatcher.sync(contents, call, args)
-        return reply
+        return call
+
+    async def _reply(self, call: UnaryCall, id: int) -> Parcel:
+        try:
+            return await asyncio.shield(call.reply)
+        except asyncio.CancelledError:
+            if not id:  # else its caller may come back for it
+                call.abandon()
+            raise
 
 
 def _time_left(context: _Context) -> float:

@@ -6,10 +6,11 @@ import heapq
 import itertools
 from asyncio import TimerHandle
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, final
 
 from mainproc.home import Home
+from mainproc.unary import UnaryCall
 from mainproc.work import Work
 from renderer.wire.events import Arrived
 from renderer.wire.session import Session
@@ -26,9 +27,11 @@ class Turns:
     """Messages that wait for dispatch, and the reasons for which they may wait.
 
     The next message begins when the one before is consumed. It waits besides while too
-    much runs for this renderer (sync messages do not: their callers may hold up the
-    very replies that would make room), and while the renderer is behind with what it
-    is sent but catches up.
+    much runs for this renderer, and while the renderer is behind with what it is sent
+    but catches up.
+
+    Sync messages are not kept waiting by what runs, nor is anything before them: their
+    callers may hold up the very events and replies that would make room.
 
     Args:
         home: main's loop.
@@ -54,11 +57,12 @@ class Turns:
         self._begin = begin
         self._on_pause = on_pause
         self._queue: deque[Arrived] = deque()
-        # Sync messages outside the stream: (number to wait for, order, begin).
-        self._unary: list[tuple[int, int, Callable[[], bool]]] = []
+        # Sync messages outside the stream: (number to wait for, order, call, begin).
+        self._unary: list[tuple[int, int, UnaryCall, Callable[[], bool]]] = []
         self._order = itertools.count()
-        self._calls: set[int] = set()  # ids of calls in the queue …
-        self._cancelled: set[int] = set()  # … and of those nobody waits for
+        self._calls: dict[int, float] = {}  # in the queue: id, time of arrival
+        self._cancelled: set[int] = set()  # those of them that nobody waits for
+        self._syncs = 0  # sync messages in the queue
         self._scheduled = False  # `_go_on` is called soon, and nothing before it
         self._brake: TimerHandle | None = None
         self._braked_enough = False
@@ -71,34 +75,37 @@ class Turns:
         """Something still waits for its turn."""
         return bool(self._queue) or self._scheduled
 
-    def feed(self, arrived: Iterable[Arrived]) -> None:
-        """Queue messages in their order, and dispatch what can be."""
+    def put(self, arrived: Arrived) -> None:
+        """Queue a message behind the others; `advance` dispatches it."""
         if self._stopped:
             return
-        for message in arrived:
-            self._queue.append(message)
-            if message.kind == "call":
-                self._calls.add(message.message.id)
-        self.advance()
+        self._queue.append(arrived)
+        if arrived.kind == "call":
+            self._calls[arrived.message.id] = self._home.loop.time()
+            self._syncs += arrived.is_sync
 
-    def cancel(self, id: int) -> bool:
-        """Never begin a call that waits here; return whether it does."""
-        if id not in self._calls:
-            return False
-        self._cancelled.add(id)
-        return True
+    def cancel(self, id: int) -> None:
+        """Never begin a call that waits here, if it does."""
+        if id in self._calls:
+            self._cancelled.add(id)
 
-    def is_cancelled(self, id: int) -> bool:
-        """Tell whether a call that is to begin was cancelled; forget it."""
-        self._calls.discard(id)
-        if id not in self._cancelled:
-            return False
-        self._cancelled.remove(id)
-        return True
+    def take_call(self, id: int) -> tuple[float, bool]:
+        """Return when a call that is to begin arrived, and whether it was cancelled."""
+        cancelled = id in self._cancelled
+        self._cancelled.discard(id)
+        return self._calls.pop(id, self._home.loop.time()), cancelled
 
-    def feed_unary(self, after: int, begin: Callable[[], bool]) -> None:
+    @property
+    def waiting_unary(self) -> int:
+        """How many sync messages outside the stream wait for their turn."""
+        return len(self._unary)
+
+    def put_unary(self, after: int, call: UnaryCall, begin: Callable[[], bool]) -> None:
         """Begin a sync message when all numbers up to `after` are consumed."""
-        heapq.heappush(self._unary, (after, next(self._order), begin))
+        if self._stopped:
+            call.abandon()
+            return
+        heapq.heappush(self._unary, (after, next(self._order), call, begin))
         self.advance()
 
     def acked(self) -> None:
@@ -111,8 +118,13 @@ class Turns:
         """Dispatch nothing more; what waits here will never be consumed."""
         self._stopped = True
         self._queue.clear()
-        self._unary.clear()
+        self._calls.clear()
+        self._cancelled.clear()
+        self._syncs = 0
         self._release_brake()
+        unary, self._unary = self._unary, []
+        for _, _, call, _ in unary:
+            call.abandon()
 
     def advance(self) -> None:
         """Dispatch what can be dispatched now."""
@@ -134,13 +146,16 @@ class Turns:
 
     def _dispatch_next(self) -> bool:
         if self._unary and self._unary[0][0] <= self._session.inbox.ack:
-            started = heapq.heappop(self._unary)[2]()
+            started = heapq.heappop(self._unary)[3]()
             if started:
                 self._schedule(self.advance)
             return not started
-        if self._stopped or not self._queue or self._must_wait(self._queue[0]):
+        if self._stopped or not self._queue or self._must_wait():
             return False
-        if self._begin(self._queue.popleft()):
+        arrived = self._queue.popleft()
+        if arrived.kind == "call":
+            self._syncs -= arrived.is_sync
+        if self._begin(arrived):
             self._schedule(self._consume_and_advance)
             return False
         self._session.consume()
@@ -158,8 +173,8 @@ class Turns:
         self._session.consume()
         self.advance()
 
-    def _must_wait(self, arrived: Arrived) -> bool:
-        if self._work.full and not arrived.is_sync:
+    def _must_wait(self) -> bool:
+        if self._work.full and not (self._syncs or self._unary):
             return True
         if self._braked_enough or not self._session.congested:
             return False

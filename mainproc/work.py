@@ -8,10 +8,10 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from mainproc.home import Home
+from mainproc.threads import Job, Threads
 
 if TYPE_CHECKING:
     from mainproc.calls import Call
@@ -24,8 +24,6 @@ serving: Final[contextvars.ContextVar[object]] = contextvars.ContextVar(
 )
 """The renderer on whose behalf a task or thread job of main runs."""
 
-Job = Callable[[], object]
-
 
 class Work:
     """Tasks, thread jobs and open calls of one renderer.
@@ -33,7 +31,9 @@ class Work:
     Args:
         home: main's loop.
         owner: what `serving` says inside the tasks and jobs.
-        pool: returns the threads for jobs.
+        handlers: threads for jobs that run concurrently.
+        listeners: threads for jobs that run in order. Not the same ones: a listener may
+            be what all the handlers wait for.
         limit: how much may run at once before `full`.
         on_room: called on the loop when something has ended or a call is settled.
     """
@@ -43,7 +43,8 @@ class Work:
         home: Home,
         owner: object,
         *,
-        pool: Callable[[], ThreadPoolExecutor],
+        handlers: Threads,
+        listeners: Threads,
         limit: int,
         on_room: Callable[[], object],
     ) -> None:
@@ -51,11 +52,13 @@ class Work:
         """Calls without reply, by their key."""
         self._home = home
         self._owner = owner
-        self._pool = pool
+        self._handlers = handlers
+        self._listeners = listeners
         self._limit = limit
         self._on_room = on_room
         self._tasks: set[asyncio.Task[None]] = set()
         self._jobs = 0
+        self._abandoned = False
         self._in_order: deque[Callable[[], object]] = deque()
         self._order_lock = threading.Lock()
         self._order_running = False
@@ -87,7 +90,7 @@ class Work:
     def run(self, job: Job) -> None:
         """Run a job that never raises on a thread; jobs run concurrently."""
         self._jobs += 1
-        self._pool().submit(self._in_context(job))
+        self._handlers.run(self._in_context(job))
 
     def run_in_order(self, job: Job) -> None:
         """Run a job that never raises on a thread, after the last such job."""
@@ -97,10 +100,13 @@ class Work:
             if self._order_running:
                 return
             self._order_running = True
-        self._pool().submit(self._run_ordered)
+        self._listeners.run(self._run_ordered)
 
     def watch(self, call: Call) -> None:
         """Keep a call that is not settled, so that it can be cancelled."""
+        if self._abandoned:  # by its own handler, which has closed the renderer
+            call.abandon()
+            return
         self.calls[call.key] = call
         call.on_settled = self._forget
         call.watch()
@@ -110,6 +116,7 @@ class Work:
 
         Listeners of plain messages run on to their end, as in Electron.
         """
+        self._abandoned = True
         for call in list(self.calls.values()):
             call.abandon()
 
@@ -135,10 +142,8 @@ class Work:
         context.run(serving.set, self._owner)
 
         def run() -> None:
-            try:
-                context.run(job)
-            finally:
-                self._home.call(self._job_ended)
+            context.run(job)
+            self._home.call(self._job_ended)
 
         return run
 
@@ -150,7 +155,7 @@ class Work:
                 return
             job = self._in_order.popleft()
         job()
-        self._pool().submit(self._run_ordered)
+        self._listeners.run(self._run_ordered)
 
     def _job_ended(self) -> None:
         self._jobs -= 1

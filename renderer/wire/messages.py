@@ -70,14 +70,22 @@ def call(
     return Parcel(message.SerializeToString(), counted=True, reply=False)
 
 
-def reply(id: int, value: object, default: Default | None = None) -> Parcel:
+def reply(
+    id: int, value: object, default: Default | None = None, name: str = "result"
+) -> Parcel:
     """Return the reply with a result.
+
+    Args:
+        id: the call's id.
+        value: the result.
+        default: converts what has no form on the wire, as json's `default`.
+        name: what the result is called in the path of an error.
 
     Raises:
         DataCloneError: the result cannot be carried.
     """
     message = pb.Message(id=id)
-    encode_value(value, message.reply.value, default)
+    encode_value(value, message.reply.value, default, name)
     return Parcel(message.SerializeToString(), counted=False, reply=True)
 
 

@@ -1,0 +1,190 @@
+"""What goes to a renderer: put on its session by any thread, written by main's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, final
+
+from mainproc.home import Home
+from renderer.wire.errors import ConnectionClosed, LocalProtocolError
+from renderer.wire.session import Session
+from renderer.wire.state import ACCEPTS_MESSAGES
+
+if TYPE_CHECKING:
+    from renderer.wire.link import AsyncLink
+    from renderer.wire.parcel import Parcel
+
+_ROOM: Final = 0.5
+"""`drain` waits until this part of the window is free."""
+
+
+@final
+class Outlet:
+    """Puts messages on a session and writes its frames to the present link.
+
+    Args:
+        home: main's loop.
+        session: the session.
+        on_acked: called on the loop when the renderer, or its link, took something.
+        on_broken: called on the loop when a message too many has ended the session.
+        on_written: called on the loop when all is written for now.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        session: Session,
+        *,
+        on_acked: Callable[[], object],
+        on_broken: Callable[[], object],
+        on_written: Callable[[], object],
+    ) -> None:
+        self.lock: Final = threading.Lock()
+        """For the session. Nothing foreign is called while it is held."""
+        self._home = home
+        self._session = session
+        self._on_acked = on_acked
+        self._on_broken = on_broken
+        self._on_written = on_written
+        self._link: AsyncLink | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._writing = False
+        self._flush_scheduled = False
+        self._ack_timer: asyncio.TimerHandle | None = None
+        self._room: list[asyncio.Future[None]] = []
+
+    @property
+    def open(self) -> bool:
+        """Messages may be put on the session."""
+        return self._session.state in ACCEPTS_MESSAGES
+
+    @property
+    def backlog(self) -> str:
+        """What waits for the renderer's ack, for people."""
+        return self._session.outbox.backlog
+
+    def attach(self, link: AsyncLink) -> None:
+        """Write to a link from now on."""
+        self._link = link
+
+    def detach(self) -> None:
+        """Write nothing more: the link is gone."""
+        self._link = None
+        if self._writer is not None:
+            self._writer.cancel()
+        if self._ack_timer is not None:
+            self._ack_timer.cancel()
+
+    async def finish(self) -> None:
+        """Write all that is to be written."""
+        self.flush()
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    # ---- messages ----------------------------------------------------------------
+
+    def send(self, parcel: Parcel, *, overshoot: bool) -> bool:
+        """Put a message on the session, from any thread; False if that is over.
+
+        The caller flushes, or has it flushed by `schedule_flush`.
+
+        Raises:
+            Overloaded: the renderer's window is full.
+            PayloadTooLarge: the renderer does not take messages of this size.
+        """
+        with self.lock:
+            if not self.open:
+                return False
+            try:
+                self._session.put(parcel, overshoot=overshoot)
+            except LocalProtocolError:
+                pass  # that was a reply too many
+            else:
+                return True
+        self._home.later(self._on_broken)
+        return False
+
+    def room(self) -> asyncio.Future[None]:
+        """Return a future that is done when the window has room, or nobody is there."""
+        future = self._home.loop.create_future()
+        if self._has_room():
+            future.set_result(None)
+        else:
+            self._room.append(future)
+        return future
+
+    def make_room(self) -> None:
+        """Tell those who wait for room, if there is some."""
+        if self._room and self._has_room():
+            waiting, self._room = self._room, []
+            for future in waiting:
+                if not future.done():
+                    future.set_result(None)
+
+    def _has_room(self) -> bool:
+        outbox, peer = self._session.outbox, self._session.peer
+        return not self.open or (
+            outbox.outstanding <= peer.window_messages * _ROOM
+            and outbox.outstanding_bytes <= peer.window_bytes * _ROOM
+        )
+
+    # ---- frames ------------------------------------------------------------------
+
+    def schedule_flush(self) -> None:
+        """Write soon, from any thread; what is sent until then goes along."""
+        with self.lock:
+            if self._flush_scheduled:
+                return
+            self._flush_scheduled = True
+        if self._home.is_here():
+            self._home.loop.call_soon(self.flush)
+        else:
+            self._home.later(self.flush)
+
+    def flush(self) -> None:
+        """Write what is to be written, unless that is under way."""
+        self._flush_scheduled = False
+        if self._link is None:
+            return
+        if not self._writing:
+            frame = self._next_frame()
+            if frame is not None:
+                self._start_writing(self._link, frame)
+        deadline = self._session.deadline
+        if deadline is not None and self._ack_timer is None:
+            self._ack_timer = self._home.loop.call_at(deadline, self._ack_due)
+
+    def _ack_due(self) -> None:
+        self._ack_timer = None
+        self.flush()
+
+    def _start_writing(self, link: AsyncLink, frame: bytes) -> None:
+        self._writing = True
+        writing: Any = self._write(link, frame)
+        if sys.version_info >= (3, 12):
+            loop = self._home.loop
+            task = asyncio.Task(writing, loop=loop, eager_start=True)
+        else:
+            task = self._home.loop.create_task(writing)
+        self._writer = None if task.done() else task
+
+    async def _write(self, link: AsyncLink, frame: bytes | None) -> None:
+        try:
+            while frame is not None:
+                await link.write(frame)
+                if not self._session.peer.acks:
+                    self._on_acked()  # for it, written counts as acked
+                frame = self._next_frame()
+        except ConnectionClosed:
+            pass  # whoever reads this link is told, too
+        finally:
+            self._writing = False
+            self._writer = None
+        self._on_written()
+
+    def _next_frame(self) -> bytes | None:
+        with self.lock:
+            return self._session.next_frame(self._home.loop.time())
