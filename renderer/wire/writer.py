@@ -64,6 +64,8 @@ class Writer:
 
     def break_off(self, goodbye: pb.Goodbye) -> None:
         """Say Goodbye in the next frame, whatever else waits."""
+        # Before a Hello nothing can be said.
+        self.finished = isinstance(self._greeting, pb.Hello)
         self.stop()
         self._greeting = None
         self.part(goodbye)
