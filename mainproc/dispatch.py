@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import time
+from time import monotonic
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -62,8 +62,7 @@ class Dispatcher:
         self._default = default
         self._debug = debug
         self._warned: set[tuple[str, str]] = set()
-        self._handler_threads = Threads("mainproc-handler", _THREADS)
-        self._listener_threads = Threads("mainproc-listener", _THREADS)
+        self._handler_threads, self._listener_threads = _threads()
 
     def work(
         self,
@@ -92,9 +91,10 @@ class Dispatcher:
         return work
 
     def close(self) -> None:
-        """Let the threads end after what they are running."""
+        """Let the threads end after what they are running; new ones serve what comes."""
         self._handler_threads.stop()
         self._listener_threads.stop()
+        self._handler_threads, self._listener_threads = _threads()
 
     # ---- events and sync messages ----------------------------------------------------
 
@@ -155,7 +155,7 @@ class Dispatcher:
         args: Sequence[Any],
         call: SyncCall | None,
     ) -> bool:
-        began = time.monotonic()
+        began = monotonic()
         try:
             result = listener.fn(event, *args)
         except _RAISED as error:
@@ -240,7 +240,7 @@ class Dispatcher:
         args: Sequence[Any],
         call: Call,
     ) -> bool:
-        began = time.monotonic()
+        began = monotonic()
         try:
             result = handler.fn(event, *args)
         except _RAISED as error:
@@ -318,7 +318,7 @@ class Dispatcher:
             logger.exception("the hook given to ipc.on_error raised")
 
     def _check_held(self, kind: str, channel: str, began: float) -> None:
-        held = time.monotonic() - began
+        held = monotonic() - began
         if held > _HELD_TOO_LONG and self._first_time("held", channel):
             logger.warning(
                 "%s for %s held main for %.1f s; register it with thread=True",
@@ -339,6 +339,13 @@ class Dispatcher:
             return False
         self._warned.add(key)
         return True
+
+
+def _threads() -> tuple[Threads, Threads]:
+    return (
+        Threads("mainproc-handler", _THREADS),
+        Threads("mainproc-listener", _THREADS),
+    )
 
 
 def _note_arity(error: BaseException, channel: str, args: Sequence[Any]) -> None:

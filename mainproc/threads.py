@@ -29,10 +29,16 @@ class Threads:
         self._lock = threading.Lock()
         self._idle = 0  # threads that wait, less the jobs that are theirs already
         self._count = 0
+        self._stopped = False
 
     def run(self, job: Job) -> None:
-        """Run a job that never raises, as soon as a thread is free; from any thread."""
+        """Run a job that never raises, as soon as a thread is free; from any thread.
+
+        After `stop` nothing is run.
+        """
         with self._lock:
+            if self._stopped:
+                return
             self._idle -= 1
             start = self._idle < 0 and self._count < self._most
             self._count += start
@@ -45,8 +51,8 @@ class Threads:
     def stop(self) -> None:
         """Let each thread end after what it is running."""
         with self._lock:
-            count, self._count = self._count, 0
-        for _ in range(count):
+            self._stopped = True
+        for _ in range(self._count):
             self._jobs.put(None)
 
     def _work(self) -> None:
@@ -55,8 +61,6 @@ class Threads:
                 self._idle += 1
             job = self._jobs.get()
             if job is None:
-                with self._lock:
-                    self._idle -= 1
                 return
             job()
             del job  # its event must not live on while this thread waits

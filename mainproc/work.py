@@ -150,11 +150,14 @@ class Work:
     def _run_ordered(self) -> None:
         # One job a turn, so that no renderer keeps a thread of the pool to itself.
         with self._order_lock:
+            job = self._in_order.popleft() if self._in_order else None
+        if job is not None:
+            job()
+            del job  # its event must not live on until the next one
+        with self._order_lock:
             if not self._in_order:
                 self._order_running = False
                 return
-            job = self._in_order.popleft()
-        job()
         self._listeners.run(self._run_ordered)
 
     def _job_ended(self) -> None:

@@ -53,16 +53,17 @@ class Page:
         self.slow = slow
         self.deaf = False
         self.unconsumed = 0
+        self.ends: list[Page] = []
+        """Holds this page once main knows that the session is over."""
         self._ids = 0
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._channels: dict[int, str] = {}
-        self._changed = asyncio.Event()
         self.link = MemoryLink(self)
         self._epoch = self.session.attach()
         hello = self.session.next_frame(0.0)
         assert hello is not None
         self.connection = Connection(
-            ipc, hello, home=Home(), on_end=lambda _: self._changed.set()
+            ipc, hello, home=Home(), on_end=lambda _: self.ends.append(self)
         )
         self.contents = self.connection.contents
         self.serving = asyncio.ensure_future(self.connection.serve(self.link))
@@ -137,7 +138,6 @@ class Page:
         self.session.receive(self._epoch, frame, asyncio.get_running_loop().time())
         for event in self.session.take_events():
             self._note(event)
-        self._changed.set()
         asyncio.get_running_loop().call_soon(self.flush)
 
     def _note(self, event: events.SessionEvent) -> None:
@@ -180,8 +180,7 @@ class Page:
     async def until(self, condition: Any) -> None:
         async with asyncio.timeout(PATIENCE):
             while not condition():
-                self._changed.clear()
-                await self._changed.wait()
+                await asyncio.sleep(0.001)  # it may come true in main, unheard
 
     async def hears(self, channel: str, count: int = 1) -> list[Any]:
         """Wait for so many events on a channel."""
