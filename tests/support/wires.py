@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
+from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.frames import parse_hello, parse_request, parse_response
 from renderer.wire.greeting import Admission
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Role, Session
+from renderer.wire.state import State
 
 GRACE = 10.0
 TOKEN = b"sixteen bytes..."
@@ -43,6 +47,11 @@ class Pair:
         self.main = Session(Role.MAIN, limits=main, admission=grant)
         self.renderer = Session(Role.RENDERER, limits=renderer, resume=resume)
         self.now = 0.0
+
+    @property
+    def states(self) -> tuple[State, State]:
+        """Main's state and the renderer's."""
+        return self.main.state, self.renderer.state
 
     def greet(self) -> None:
         """Attach a link, and let main answer; nothing else is carried."""
@@ -87,14 +96,14 @@ class Pair:
         self.main.cut(self.main.epoch, self.now)
         self.renderer.cut(self.renderer.epoch, self.now)
 
-    def say(self, **fields: object) -> None:
+    def say(self, **fields: Any) -> None:
         """Let main hear a frame that the renderer did not write."""
-        frame = pb.StreamRequest(**fields)  # type: ignore[arg-type]  # any fields
+        frame = pb.StreamRequest(**fields)
         self.main.receive(self.main.epoch, frame.SerializeToString(), self.now)
 
-    def tell(self, **fields: object) -> None:
+    def tell(self, **fields: Any) -> None:
         """Let the renderer hear a frame that main did not write."""
-        frame = pb.StreamResponse(**fields)  # type: ignore[arg-type]  # any fields
+        frame = pb.StreamResponse(**fields)
         self.renderer.receive(self.renderer.epoch, frame.SerializeToString(), self.now)
 
     def ended(self, end: Session) -> events.Ended:
@@ -102,3 +111,16 @@ class Pair:
         *_, last = end.take_events()
         assert isinstance(last, events.Ended)
         return last
+
+    def broken(self, end: Session) -> str:
+        """Return what the end said when it broke off, which must be its last frame."""
+        ended = self.ended(end)
+        assert isinstance(ended.error, RemoteProtocolError)
+        data = end.next_frame(self.now)
+        assert data is not None
+        frame = parse_response(data)  # the same fields in both directions
+        assert frame.goodbye.reason == pb.GOODBYE_REASON_PROTOCOL
+        assert frame.goodbye.message == ended.message == str(ended.error)
+        assert frame.HasField("ack")
+        assert end.next_frame(self.now) is None
+        return ended.message

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
@@ -99,7 +101,7 @@ def test_a_smaller_grant_holds() -> None:
         ({"window_messages": 10, "window_bytes": 2_001}, True),
     ],
 )
-def test_a_window_used_in_part(granted: dict[str, int], narrowed: bool) -> None:
+def test_a_window_used_in_part(granted: dict[str, Any], narrowed: bool) -> None:
     assert peer_of_hello(pb.Hello(**granted), OWN).narrowed is narrowed
 
 
@@ -114,7 +116,7 @@ def test_a_window_used_in_part(granted: dict[str, int], narrowed: bool) -> None:
     ],
     ids=str,
 )
-def test_limits_nobody_can_keep_are_refused(wrong: dict[str, int]) -> None:
+def test_limits_nobody_can_keep_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(RemoteProtocolError, match=r"lets nothing through|less than"):
         peer_of_hello(pb.Hello(**wrong), OWN)
     with pytest.raises(RemoteProtocolError, match=r"lets nothing through|less than"):
