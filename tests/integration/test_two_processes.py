@@ -150,7 +150,7 @@ def test_all_ways_of_sending_arrive_in_the_order_of_issue(
 ) -> None:
     rng = random.Random(33)
     with renderer.connect(collecting.address) as ipc:
-        # The unary way is for whoever has no stream; here it keeps its place beside one.
+        # Unary is for those without a stream; it keeps its place beside one, too.
         send_sync = ipc._send_sync_unary if unary else ipc.send_sync  # noqa: SLF001
         replies = []
         for number in range(1000):
