@@ -297,7 +297,7 @@ class Machine(RuleBasedStateMachine):
         end = self.end(side)
         meant = not sure and end.state in ACCEPTS_MESSAGES
         if meant or end.state is State.DRAINING:
-            end.session.goodbye()
+            end.goodbye()
             self.absorb(end)
 
     @rule()
@@ -366,7 +366,7 @@ class Machine(RuleBasedStateMachine):
 
     def mend(self, end: End) -> bool:
         if end.state is State.DRAINING and not end.waiting:
-            end.session.goodbye()
+            end.goodbye()
             self.absorb(end)
             return True
         # Main ends a link when its Goodbye is written.

@@ -33,6 +33,7 @@ class Life:
     sent: list[Sent] = field(default_factory=list[Sent])
     handed: list[str] = field(default_factory=list[str])
     consumed: set[str] = field(default_factory=set[str])
+    left: int | None = None  # so much was handed out when this end said Goodbye
     early: bool = False
     links: int = 0  # that began since anything of `sent` was handed out
     peer: Life | None = None
@@ -49,7 +50,10 @@ class Life:
     def check(self, acked: int) -> None:
         if self.peer is None:
             return
-        keys = [sent.key for sent in self.sent]
+        left = self.peer.left
+        keys = [sent.key for sent in self.sent[:left]]
+        if left is not None:  # who has said Goodbye still settles its calls
+            keys += [sent.key for sent in self.sent[left:] if not sent.counted]
         assert self.peer.handed == keys[: len(self.peer.handed)]
         for sent in self.sent:
             assert sent.number > acked or sent.key in self.peer.consumed
@@ -146,6 +150,10 @@ class End:
         life, key = self.waiting.popleft()
         life.consumed.add(key)
         self.session.consume()
+
+    def goodbye(self) -> None:
+        self.session.goodbye()
+        self.life.left = len(self.life.handed)
 
     def check_end(self, ended: events.Ended) -> None:
         assert ended.error is None, f"both obey, and yet: {ended.error}"

@@ -23,7 +23,7 @@ def test_a_link_needs_no_more_than_the_protocols_say() -> None:
     blocking: BlockingLink = Threads()
     waiting: AsyncLink = Loop()
     assert list(blocking) == [b""]
-    assert waiting
+    assert isinstance(waiting, Loop)
 
 
 def test_what_may_follow_a_link() -> None:

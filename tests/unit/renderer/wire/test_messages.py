@@ -1,0 +1,157 @@
+from collections.abc import Callable
+
+import pytest
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire import messages
+from renderer.wire.errors import (
+    DataCloneError,
+    IpcTimeout,
+    NoListener,
+    RemoteError,
+    RemoteProtocolError,
+)
+from renderer.wire.parcel import Parcel
+from renderer.wire.values import Default
+
+
+def said(parcel: Parcel) -> pb.Message:
+    return pb.Message.FromString(parcel.data)
+
+
+def test_an_event() -> None:
+    parcel = messages.event("", [1, "two", None])
+    assert (parcel.counted, parcel.reply) == (True, False)
+    message = said(parcel)
+    assert message.WhichOneof("kind") == "event"
+    assert (message.id, message.event.channel) == (0, "")
+    assert messages.read_args(message.event) == [1, "two", None]
+
+
+@pytest.mark.parametrize(
+    ("sync", "kind"),
+    [(False, pb.CALL_KIND_INVOKE), (True, pb.CALL_KIND_SEND_SYNC)],
+)
+def test_a_call(sync: bool, kind: int) -> None:
+    parcel = messages.call(7, "c", [b"x"], sync=sync, timeout=1.5)
+    assert (parcel.counted, parcel.reply) == (True, False)
+    message = said(parcel)
+    assert (message.id, message.call.channel, message.call.kind) == (7, "c", kind)
+    assert message.call.remaining_ms == 1_500
+    assert messages.read_args(message.call) == [b"x"]
+
+
+def test_a_call_that_may_take_for_ever() -> None:
+    message = said(messages.call(7, "c", []))
+    assert not message.call.HasField("remaining_ms")
+
+
+def test_a_call_whose_time_is_over() -> None:
+    message = said(messages.call(7, "c", [], timeout=-3.0))
+    assert message.call.HasField("remaining_ms")
+    assert message.call.remaining_ms == 0
+
+
+def test_a_reply() -> None:
+    parcel = messages.reply(7, {"a": [1]})
+    assert (parcel.counted, parcel.reply) == (False, True)
+    message = said(parcel)
+    assert message.id == 7
+    assert messages.read_result(message.reply, "c") == {"a": [1]}
+
+
+def test_a_reply_of_nothing_is_a_value() -> None:
+    message = said(messages.reply(7, None))
+    assert messages.read_result(message.reply, "c") is None
+
+
+def test_a_refusal_arrives_as_the_same_class() -> None:
+    parcel = messages.refusal(7, NoListener("nobody"))
+    assert (parcel.counted, parcel.reply) == (False, True)
+    assert said(parcel).id == 7
+    with pytest.raises(NoListener, match="nobody"):
+        messages.read_result(said(parcel).reply, "c")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_was_raised_is_the_handlers(debug: bool) -> None:
+    parcel = messages.raised(7, IpcTimeout("my own"), debug=debug)
+    assert (parcel.counted, parcel.reply) == (False, True)
+    with pytest.raises(RemoteError) as error:
+        messages.read_result(said(parcel).reply, "c")
+    assert str(error.value) == "Error invoking remote method 'c': IpcTimeout: my own"
+    assert said(parcel).reply.failure.HasField("traceback") is debug
+
+
+def test_a_cancel() -> None:
+    parcel = messages.cancel(7)
+    assert (parcel.counted, parcel.reply) == (False, False)
+    assert said(parcel) == pb.Message(id=7, cancel=pb.Cancel())
+
+
+def convert(_: object) -> object:
+    return "converted"
+
+
+def event_of(odd: object, default: Default | None) -> Parcel:
+    return messages.event("c", [odd], default)
+
+
+def call_of(odd: object, default: Default | None) -> Parcel:
+    return messages.call(1, "c", [odd], default=default)
+
+
+def reply_of(odd: object, default: Default | None) -> Parcel:
+    return messages.reply(1, odd, default)
+
+
+@pytest.mark.parametrize("make", [event_of, call_of, reply_of])
+def test_what_has_no_form_may_be_converted(
+    make: Callable[[object, Default | None], Parcel],
+) -> None:
+    assert b"converted" in make(object(), convert).data
+    with pytest.raises(DataCloneError):
+        make(object(), None)
+
+
+def test_packed_arguments_were_not_agreed_on() -> None:
+    with pytest.raises(RemoteProtocolError, match="packed values were not agreed on"):
+        messages.read_args(pb.Event(packed=b"\x90"))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [pb.Reply(), pb.Reply(packed=b""), pb.SendSyncResponse()],
+    ids=["reply", "packed", "response"],
+)
+def test_a_reply_without_result(reply: pb.Reply | pb.SendSyncResponse) -> None:
+    with pytest.raises(RemoteProtocolError, match="the reply to 'c' has nothing set"):
+        messages.read_result(reply, "c")
+
+
+# ---- unary SendSync ----------------------------------------------------------------
+
+
+def test_a_request_and_its_response() -> None:
+    request = messages.sync_request("c", [1, 2])
+    read = messages.parse_sync_request(request.SerializeToString())
+    assert (read.channel, messages.read_args(read)) == ("c", [1, 2])
+    response = messages.sync_response(messages.reply(0, "pong"))
+    result = pb.SendSyncResponse.FromString(response)
+    assert messages.read_result(result, "c") == "pong"
+
+
+def test_a_response_that_there_is_no_result() -> None:
+    response = messages.sync_response(messages.refusal(0, NoListener("nobody")))
+    with pytest.raises(NoListener, match="nobody"):
+        messages.read_result(pb.SendSyncResponse.FromString(response), "c")
+
+
+def test_a_request_that_is_none() -> None:
+    with pytest.raises(RemoteProtocolError, match="malformed request"):
+        messages.parse_sync_request(b"\xff")
+
+
+def test_an_uncloneable_argument_sends_nothing() -> None:
+    with pytest.raises(DataCloneError):
+        messages.sync_request("c", [object()])
