@@ -104,6 +104,7 @@ class Connection:
         self._reading = False
         self._link_ended = False  # by us
         self._half_closed = False
+        self._broken = False  # the contract, in a way that the session does not see
         self._timers: list[asyncio.TimerHandle] = []
         # Done when our Goodbye may be written, or nothing more can be.
         self._parted = home.loop.create_future()
@@ -157,7 +158,7 @@ class Connection:
             with self._outlet.lock:
                 session.receive(session.epoch, frame, self._home.loop.time())
             self._handle_events()
-            if session.state is State.CLOSED:
+            if self._over:
                 return False
             await self._catch_up()
             self._reading = True
@@ -215,8 +216,7 @@ class Connection:
             logger.warning("an event from %s was dropped: %s", self.contents, error)
             return False
         except RemoteProtocolError as error:
-            logger.warning("%s broke the protocol: %s", self.contents, error)
-            self.say_goodbye(reasons.PROTOCOL, str(error))
+            self._break_off(error)
             return False
         return self._dispatcher.event(self.contents, body.channel, args)
 
@@ -378,6 +378,11 @@ class Connection:
         self._part()
         self._work.abandon()
 
+    def _break_off(self, error: RemoteProtocolError) -> None:
+        logger.warning("%s broke the protocol: %s", self.contents, error)
+        self._broken = True
+        self.say_goodbye(reasons.PROTOCOL, str(error))
+
     def _answer_goodbye(self) -> None:
         with self._outlet.lock:
             if self.session.state is not State.DRAINING:
@@ -417,8 +422,13 @@ class Connection:
 
     def _written(self) -> None:
         # The last frame is out. A renderer need not end its direction for us to end.
-        if self._reading and self.session.state is State.CLOSED:
+        if self._reading and self._over:
             self._end_link()
+
+    @property
+    def _over(self) -> bool:
+        session = self.session
+        return session.state is State.CLOSED or (self._broken and session.finished)
 
     def _end_link(self) -> None:
         if self._serving is not None:

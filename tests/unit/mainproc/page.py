@@ -50,6 +50,10 @@ class Page:
         self.session = Session(Role.RENDERER, limits=limits, resume=resume)
         self.heard: list[tuple[str, Any]] = []
         """What arrived, in order: (channel, args), ("reply", id), ("goodbye", text)."""
+        self.frames: list[bytes] = []
+        """All that main wrote."""
+        self.hostile = False
+        """The test writes frames itself, and looks at `frames`."""
         self.slow = slow
         self.deaf = False
         self.unconsumed = 0
@@ -135,6 +139,9 @@ class Page:
     # ---- from main -----------------------------------------------------------------
 
     def take(self, frame: bytes) -> None:
+        self.frames.append(frame)
+        if self.hostile:
+            return
         self.session.receive(self._epoch, frame, asyncio.get_running_loop().time())
         for event in self.session.take_events():
             self._note(event)
