@@ -60,9 +60,13 @@ def _resolve(address: str) -> list[Any]:
     if not host:  # gRPC would take that for all of this machine's addresses
         raise AddressInUse(text)
     try:
-        return socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+        number = int(port)
+        found = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)
     except (OSError, ValueError, OverflowError):
         raise AddressInUse(text) from None
+    if not 0 <= number < 2**16:  # the resolver would cut it to size
+        raise AddressInUse(text)
+    return found
 
 
 class UnixPath:

@@ -62,7 +62,8 @@ def run(
     """Run a script or module as the main process, until SIGINT or SIGTERM.
 
     The script registers listeners and handlers on `mainproc.ipc`; it is served when it
-    has run to its end. ARGS are for the script.
+    has run to its end. ARGS are for the script; put -- before those that look like
+    options.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if listen:

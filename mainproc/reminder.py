@@ -16,17 +16,17 @@ def remind_at_exit(ipc: IpcMain) -> None:
     Not when an exception ends it: that is what there is to say then. Nor under
     `mainproc run`, which serves.
     """
-    atexit.register(_remind, ipc)
+    # Asked now: Python takes the name away when the script has ended.
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is not None:
+        atexit.register(_remind, ipc, Path(script).name)
 
 
-def _remind(ipc: IpcMain) -> None:
-    main = sys.modules.get("__main__")
-    script = getattr(main, "__file__", None)
+def _remind(ipc: IpcMain, name: str) -> None:
     channels = {r.channel for r in ipc.table.registrations() if _is_of_script(r.fn)}
     failed = getattr(sys, "last_value", None) is not None
-    if runner.in_charge or ipc.served or failed or script is None or not channels:
+    if runner.in_charge or ipc.served or failed or not channels:
         return
-    name = Path(script).name
     count = f"{len(channels)} channel{'s' * (len(channels) != 1)}"
     sys.stderr.write(
         f"mainproc: {name} registered {count} but never ran; end it with "

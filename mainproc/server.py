@@ -63,11 +63,10 @@ class MainProcess:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         try:
             self.addresses = tuple([self._bind(address) for address in listen])
-            await self._server.start()
         except BaseException:
-            await self._server.stop(0)
-            self._release_paths()
+            await self._unbind()
             raise
+        await self._server.start()
         self.ipc.served = True
 
     async def stop(self, grace: float | None = None) -> None:
@@ -101,6 +100,13 @@ class MainProcess:
         # Calls have ended by now; a stop without grace would tell renderers otherwise.
         await self._server.stop(_LEAVE_WITHIN)
         self.ipc.dispatcher.close()
+        self._release_paths()
+
+    async def _unbind(self) -> None:
+        # A server that never started keeps its ports, whoever forgets it.
+        self._servicer.stopping = True
+        await self._server.start()
+        await self._server.stop(0)
         self._release_paths()
 
     def _bind(self, address: str) -> str:

@@ -103,7 +103,7 @@ class Answers:
             raise Forgotten(f"the reply to {id} is forgotten")
         call = self._calls[id] = begin()
         settled = [old for old, other in self._calls.items() if other.reply.done()]
-        for old in settled[: len(self._calls) - _REMEMBERED]:
+        for old in settled[: max(0, len(self._calls) - _REMEMBERED)]:
             del self._calls[old]
             self._forgotten = max(self._forgotten, old)
         return call

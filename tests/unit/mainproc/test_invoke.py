@@ -395,5 +395,3 @@ def test_threads_are_for_plain_functions() -> None:
         with pytest.raises(TypeError, match="thread=True is for plain functions"):
             register("x", listener, thread=True)
     assert ipc.event_names() == []
-
-

@@ -96,7 +96,9 @@ async def test_four_outcomes(on: Callable[..., None]) -> None:
     on(ipc, "two", sets(1))
     on(ipc, "two", sets(2))
     async with connected(ipc) as page:
-        with pytest.raises(NoListener, match=r"^no listener for 'unsett'; did you mean"):
+        with pytest.raises(
+            NoListener, match=r"^no listener for 'unsett'; did you mean"
+        ):
             await page.send_sync("unsett")
         with pytest.raises(ReplyNeverSent, match=r"^'unset': 1 listener ran \("):
             await page.send_sync("unset")

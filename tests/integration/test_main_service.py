@@ -1,0 +1,643 @@
+"""Main over real sockets, as a renderer on bare stubs sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import grpc
+import pytest
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from mainproc import IpcError, IpcMain, IpcTimeout, NoListener, ReplyNeverSent
+from renderer.wire.limits import Limits
+from tests.integration.main_support import (
+    RawPage,
+    call,
+    event,
+    raw_page,
+    serving,
+    sync_request,
+)
+
+OK = grpc.StatusCode.OK
+
+
+# ---- one conversation -----------------------------------------------------------------
+
+
+async def test_a_conversation() -> None:
+    ipc, ran = IpcMain(), list[Any]()
+
+    @ipc.on("event")
+    def _(event: Any, *args: Any) -> None:
+        ran.append(args)
+        event.reply("echo", *args)
+
+    @ipc.on("sync")
+    async def _(event: Any, value: Any) -> None:
+        await asyncio.sleep(0)
+        event.return_value = [value]
+
+    ipc.handle("thread", lambda event, a, b: a + b, thread=True)
+    async with serving(ipc) as (_, channel):
+        async with raw_page(channel, title="left", url="app://x") as page:
+            (contents,) = ipc.web_contents
+            assert (contents.title, contents.url) == ("left", "app://x")
+            assert page.frames[0].welcome.web_contents_id == contents.id
+            await page.send("event", 1, "two")
+            assert await page.invoke("sync", None, id=1, sync=True) == [None]
+            assert await page.invoke("thread", 1, 2, id=2) == 3
+            with pytest.raises(NoListener):
+                await page.invoke("nobody", id=3, sync=True)
+            assert ran == [(1, "two")]
+            assert page.events() == [("echo", [1, "two"])]
+            await page.write(goodbye=pb.Goodbye())
+            # Without half-closing: main ends the call all the same.
+            assert await page.code() is OK
+            assert page.goodbye is not None
+            assert ipc.web_contents == ()
+
+
+async def test_half_close_finishes_calls() -> None:
+    ipc, go = IpcMain(), asyncio.Event()
+
+    @ipc.handle("x")
+    async def _(event: Any) -> str:
+        await go.wait()
+        return "done"
+
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        await page.write(messages=[call(1, "x")])
+        await page.link.done_writing()
+        go.set()
+        assert await page.reply(1) == "done"
+        assert await page.code() is OK
+        assert page.goodbye is not None
+        assert page.goodbye.reason == pb.GOODBYE_REASON_CLOSED
+
+
+async def test_a_cancelled_link_is_a_cut() -> None:
+    ipc = IpcMain(limits=Limits(max_running=1))
+    started, cancelled, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @ipc.handle("x")
+    async def _(event: Any) -> None:
+        started.set()
+        try:
+            await asyncio.Future()
+        finally:
+            cancelled.set()
+
+    ipc.on("event", lambda event: done.set())
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        await page.write(messages=[call(1, "x"), event("event")])
+        await started.wait()
+        (contents,) = ipc.web_contents
+        page.link.cancel()
+        async with asyncio.timeout(10):
+            await cancelled.wait()
+            await done.wait()
+        assert contents.is_destroyed()
+        assert contents.send("x") is False
+
+
+async def test_a_flood_with_a_slow_reader_loses_nothing() -> None:
+    """100,000 echoes to one that acks late, and never all of it."""
+    count, batch = 100_000, 1_000
+    ipc = IpcMain()
+    ipc.on("ping", lambda event, n: event.reply("pong", n))
+    async with serving(ipc) as (_, channel):
+        async with raw_page(channel, acks=True) as page:
+            pings = [event("ping", 7)] * batch
+            for first in range(1, count, batch):
+                await page.write(first=first, messages=pings, ack=len(page.heard))
+            heard = 0
+            while heard < count:
+                async with asyncio.timeout(20):
+                    while len(page.heard) == heard:
+                        await asyncio.sleep(0.001)
+                heard = len(page.heard)
+                await page.write(ack=heard)
+            assert {m.WhichOneof("kind") for m in page.heard} == {"event"}
+
+
+async def test_500_handlers_wait_for_later_events() -> None:
+    ipc = IpcMain()
+    waiting: dict[int, asyncio.Future[None]] = {}
+
+    @ipc.handle("wait")
+    async def _(event: Any, n: int) -> int:
+        waiting[n] = asyncio.get_running_loop().create_future()
+        await waiting[n]
+        return n
+
+    ipc.on("go", lambda event, n: waiting[n].set_result(None))
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        await page.write(messages=[call(n + 1, "wait", n) for n in range(500)])
+        await page.write(messages=[event("go", n) for n in range(500)])
+        assert [await page.reply(n + 1) for n in range(500)] == list(range(500))
+
+
+# ---- hostile ones ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frames", "text"),
+    [
+        ([b"\xff\xff"], "malformed frame"),
+        ([pb.StreamRequest(ack=1)], "must carry hello"),
+        ([pb.StreamRequest(hello=pb.Hello(window_bytes=0))], "window_bytes of 0"),
+        ([pb.StreamRequest(hello=pb.Hello())] * 2, "must carry hello"),
+        (
+            [
+                pb.StreamRequest(hello=pb.Hello()),
+                pb.StreamRequest(first=2, messages=[event("x")]),
+            ],
+            "message 2 came where 1 was expected",
+        ),
+        (
+            [
+                pb.StreamRequest(hello=pb.Hello()),
+                pb.StreamRequest(messages=[call(1, "x"), call(1, "x")]),
+            ],
+            "the call 1 is running already",
+        ),
+    ],
+)
+async def test_the_contract_broken(frames: list[Any], text: str) -> None:
+    ipc = IpcMain()
+
+    @ipc.handle("x")
+    async def _(event: Any) -> None:
+        await asyncio.Future()
+
+    ipc.handle("add", lambda event, a, b: a + b)
+    async with serving(ipc) as (_, channel), raw_page(channel) as neighbour:
+        link: Any = channel.stream_stream("/electron_ipc.v1.IpcService/Stream")()
+        for frame in frames:
+            raw = frame if isinstance(frame, bytes) else frame.SerializeToString()
+            await link.write(raw)
+        data = [pb.StreamResponse.FromString(frame) async for frame in link]
+        assert data[-1].goodbye.reason == pb.GOODBYE_REASON_PROTOCOL
+        assert text in data[-1].goodbye.message
+        assert await link.code() is OK
+        assert len(ipc.web_contents) == 1
+        assert await neighbour.invoke("add", 1, 2) == 3
+
+
+async def test_no_hello() -> None:
+    ipc = IpcMain(limits=Limits(hello_timeout=0.02))
+    async with serving(ipc) as (_, channel):
+        page = RawPage(channel)
+        assert await page.code() is OK
+        assert page.goodbye is not None
+        assert page.goodbye.message == "no hello in time"
+        assert page.goodbye.reason == pb.GOODBYE_REASON_PROTOCOL
+
+
+async def test_gone_before_hello() -> None:
+    ipc = IpcMain()
+    async with serving(ipc) as (main, channel):
+        closed, cancelled = RawPage(channel), RawPage(channel)
+        await closed.link.done_writing()
+        await closed.code()
+        await cancelled.close()
+    assert main.ipc.web_contents == ()
+
+
+async def test_a_frame_that_is_too_large_ends_its_link_only() -> None:
+    ipc = IpcMain(limits=Limits(max_frame_bytes=4096))
+    ipc.handle("add", lambda event, a, b: a + b)
+    async with serving(ipc) as (_, channel):
+        async with raw_page(channel) as page, raw_page(channel) as neighbour:
+            await page.send("x", bytes(5_000))
+            assert await page.code() is not OK
+            assert await neighbour.invoke("add", 1, 2) == 3
+            await neighbour.until(lambda: len(ipc.web_contents) == 1)
+
+
+# ---- the end of main ------------------------------------------------------------------
+
+
+async def test_stopping_lets_what_runs_finish() -> None:
+    ipc = IpcMain()
+    started, ran = asyncio.Event(), list[str]()
+
+    @ipc.handle("slow")
+    async def _(event: Any) -> str:
+        started.set()
+        await page.until(lambda: main._stopped)  # noqa: SLF001
+        event.reply("almost")
+        return "finished"
+
+    ipc.on("late", lambda event: ran.append("late"))
+    async with serving(ipc) as (main, channel):
+        async with raw_page(channel) as page:
+            await page.write(messages=[call(1, "slow")])
+            await started.wait()
+            stopping = asyncio.ensure_future(main.stop())
+            await page.until(lambda: main._servicer.stopping)  # noqa: SLF001
+            await page.send("late")
+            assert await page.reply(1) == "finished"
+            await page.until(lambda: page.goodbye)
+            assert page.goodbye is not None
+            assert page.goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
+            await page.write(goodbye=pb.Goodbye())
+            assert await page.code() is OK
+            await stopping
+    assert page.events() == [("almost", [])]
+    assert ran == []
+
+
+async def test_stopping_cancels_what_outlives_the_grace() -> None:
+    ipc, started, cancelled = IpcMain(), asyncio.Event(), asyncio.Event()
+
+    @ipc.handle("slow")
+    async def _(event: Any) -> None:
+        started.set()
+        try:
+            await asyncio.Future()
+        finally:
+            cancelled.set()
+
+    @ipc.on("plain")
+    async def _(event: Any) -> None:
+        await asyncio.Future()
+
+    async with serving(ipc) as (main, channel), raw_page(channel) as page:
+        await page.write(messages=[call(1, "slow"), event("plain")])
+        await started.wait()
+        stopping = asyncio.ensure_future(main.stop(0))
+        await page.until(lambda: page.goodbye)
+        await page.write(goodbye=pb.Goodbye())
+        await page.code()
+        await stopping
+        assert cancelled.is_set()
+        await main.stop()  # a second time changes nothing
+
+
+async def test_stopping_waits_for_one_shots() -> None:
+    ipc, kept = IpcMain(), list[Any]()
+
+    @ipc.on("x")
+    def _(event: Any) -> None:
+        kept.append(event)
+
+    async with serving(ipc) as (main, channel):
+        page = RawPage(channel)
+        reply = asyncio.ensure_future(_sync(page, "x"))
+        await page.until(lambda: kept)
+        stopping = asyncio.ensure_future(main.stop())
+        await page.until(lambda: main._servicer.stopping)  # noqa: SLF001
+        kept.pop().return_value = "in time"
+        assert (await reply).value.string_value == "in time"
+        await page.close()
+        await stopping
+
+
+async def test_newcomers_are_turned_away_while_main_stops() -> None:
+    ipc, go = IpcMain(), asyncio.Event()
+
+    @ipc.handle("slow")
+    async def _(event: Any) -> None:
+        await go.wait()
+
+    async with serving(ipc) as (main, channel), raw_page(channel) as page:
+        await page.write(messages=[call(1, "slow")])
+        await page.until(lambda: ipc.web_contents[0].work.calls)
+        stopping = asyncio.ensure_future(main.stop())
+        await page.until(lambda: main._servicer.stopping)  # noqa: SLF001
+        late = RawPage(channel)
+        await late.write(hello=pb.Hello())
+        await late.code()
+        assert late.goodbye is not None
+        assert late.goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
+        with pytest.raises(aio.AioRpcError) as caught:
+            await _sync(page, "x")
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        go.set()
+        await page.until(lambda: page.goodbye)
+        await page.write(goodbye=pb.Goodbye())
+        await stopping
+
+
+async def test_leaving_the_block_by_cancelling_says_goodbye() -> None:
+    ipc, served = IpcMain(), asyncio.Event()
+    pages: list[RawPage] = []
+
+    async def serve() -> None:
+        async with serving(ipc, grace=0.1) as (_, channel):
+            pages.append(RawPage(channel))
+            await pages[0].hello()
+            served.set()
+            await asyncio.Future()
+
+    task = asyncio.ensure_future(serve())
+    await served.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    (page,) = pages
+    await page.close()
+
+
+# ---- unary ----------------------------------------------------------------------------
+
+
+async def _sync(
+    page: RawPage, channel: str, *args: object, **fields: Any
+) -> pb.SendSyncResponse:
+    timeout = fields.pop("timeout", None)
+    response: pb.SendSyncResponse = await page.stub.SendSync(
+        sync_request(channel, *args, **fields), timeout=timeout
+    )
+    return response
+
+
+async def _status(page: RawPage, channel: str, **fields: Any) -> grpc.StatusCode:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await _sync(page, channel, **fields)
+    code: grpc.StatusCode = caught.value.code()
+    return code
+
+
+async def test_a_one_shot() -> None:
+    ipc, seen = IpcMain(), list[Any]()
+
+    @ipc.on("add")
+    def add(event: Any, a: int, b: int) -> None:
+        sender = event.sender
+        seen.append((sender.is_destroyed(), sender.send("x"), event.remaining > 25))
+        seen.append((ipc.web_contents, sender.id > 0))
+        event.return_value = a + b
+
+    ipc.on("unset", lambda event: 1)
+
+    @ipc.on("slow")
+    async def _(event: Any) -> None:
+        await asyncio.sleep(0)
+        event.return_value = "slow"
+
+    async with serving(ipc) as (_, channel):
+        page = RawPage(channel)
+        assert (await _sync(page, "add", 1, 2)).value.int_value == 3
+        assert (await _sync(page, "slow")).value.string_value == "slow"
+        failure = (await _sync(page, "nobody")).failure
+        assert failure.reason == NoListener.reason
+        failure = (await _sync(page, "unset")).failure
+        assert failure.reason == ReplyNeverSent.reason
+        assert "and returned a value" in failure.message
+        unset = pb.SendSyncRequest(channel="add", args=[pb.Value()])
+        response = await page.stub.SendSync(unset)
+        assert response.failure.reason == "DATA_CLONE"
+        await page.close()
+    assert seen == [(True, False, True), ((), True)]
+
+
+async def test_malformed_requests() -> None:
+    ipc = IpcMain()
+    async with serving(ipc) as (_, channel):
+        method: Any = channel.unary_unary("/electron_ipc.v1.IpcService/SendSync")
+        packed = pb.SendSyncRequest(packed=b"\x90").SerializeToString()
+        for data in b"\xff\xff", packed:
+            with pytest.raises(aio.AioRpcError) as caught:
+                await method(data)
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_one_shot_whose_deadline_is_over() -> None:
+    ipc, kept, late = IpcMain(), list[Any](), asyncio.Event()
+
+    @ipc.on("x")
+    def _(event: Any) -> None:
+        kept.append(event)
+        late.set()
+
+    async with serving(ipc) as (_, channel):
+        page = RawPage(channel)
+        code = await _status(page, "x", timeout=0.05)
+        assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+        await page.until(lambda: kept[0].cancelled)
+        await page.close()
+
+
+async def test_a_cancelled_one_shot_cancels_its_event() -> None:
+    ipc, kept = IpcMain(), list[Any]()
+    ipc.on("x", lambda event: kept.append(event))
+    async with serving(ipc) as (_, channel):
+        page = RawPage(channel)
+        response = page.stub.SendSync(sync_request("x"))
+        await page.until(lambda: kept)
+        response.cancel()
+        await page.until(lambda: kept[0].cancelled)
+        await page.close()
+
+
+async def test_after() -> None:
+    """A sync message that names a number waits until that is consumed."""
+    ipc, ran = IpcMain(), list[Any]()
+
+    @ipc.on("event")
+    async def _(event: Any, n: int) -> None:
+        ran.append(n)
+        await asyncio.sleep(0)
+
+    @ipc.on("sync")
+    def _(event: Any) -> None:
+        event.return_value = list(ran)
+        event.reply("on the stream")
+
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        token = page.frames[0].welcome.token
+        reply = asyncio.ensure_future(_sync(page, "sync", token=token, after=3))
+        await page.write(messages=[event("event", 1), event("event", 2)])
+        await page.until(lambda: len(ran) == 2)
+        assert not reply.done()
+        await page.write(messages=[event("event", 3)])
+        response = await asyncio.wait_for(reply, 10)
+        assert [item.int_value for item in response.value.items] == [1, 2, 3]
+        await page.until(lambda: page.events() == [("on the stream", [])])
+
+
+async def test_an_unknown_token() -> None:
+    async with serving(IpcMain()) as (_, channel):
+        page = RawPage(channel)
+        code = await _status(page, "x", token=b"sixteen bytes...")
+        assert code is grpc.StatusCode.ABORTED
+        await page.close()
+
+
+async def test_a_session_that_ends_while_its_sync_message_waits() -> None:
+    ipc, kept = IpcMain(), list[Any]()
+    ipc.on("x", lambda event: kept.append(event))
+    async with serving(ipc) as (_, channel):
+        async with raw_page(channel) as page:
+            token = page.frames[0].welcome.token
+            other = RawPage(channel)
+            replies = [
+                asyncio.ensure_future(_status(other, "x", token=token, after=after))
+                for after in (0, 9)
+            ]
+            await page.until(lambda: kept and ipc.web_contents[0].work.calls)
+            token_calls = ipc.web_contents[0].work.calls
+            await page.until(lambda: len(token_calls) == 2)
+        codes = await asyncio.wait_for(asyncio.gather(*replies), 10)
+        assert codes == [grpc.StatusCode.ABORTED] * 2
+        assert kept[0].cancelled
+        await other.close()
+
+
+async def test_what_never_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mainproc.connection._WAIT_FOR_AFTER", 0.01)
+    async with serving(IpcMain()) as (_, channel), raw_page(channel) as page:
+        token = page.frames[0].welcome.token
+        code = await _status(page, "x", token=token, after=99)
+        assert code is grpc.StatusCode.ABORTED
+
+
+async def test_a_retry_runs_nothing_twice() -> None:
+    ipc, ran = IpcMain(), list[int]()
+
+    @ipc.on("count")
+    def _(event: Any) -> None:
+        ran.append(1)
+        event.return_value = len(ran)
+
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        token = page.frames[0].welcome.token
+        for id in range(1, 30):
+            for _ in range(2):
+                response = await _sync(page, "count", token=token, id=id)
+                assert response.value.int_value == id
+        assert len(ran) == 29
+        code = await _status(page, "count", token=token, id=3)
+        assert code is grpc.StatusCode.FAILED_PRECONDITION
+        response = await _sync(page, "count", token=token, id=20)
+        assert response.value.int_value == 20
+
+
+async def test_a_retry_after_its_call_was_cut() -> None:
+    ipc, kept = IpcMain(), list[Any]()
+    ipc.on("x", lambda event: kept.append(event))
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        token = page.frames[0].welcome.token
+        first = page.stub.SendSync(sync_request("x", token=token, id=1))
+        await page.until(lambda: kept)
+        first.cancel()
+        second = asyncio.ensure_future(_sync(page, "x", token=token, id=1))
+        await page.until(lambda: not first.done() or True)
+        assert not kept[0].cancelled
+        kept.pop().return_value = "kept"
+        assert (await second).value.string_value == "kept"
+
+
+async def test_too_many_wait() -> None:
+    ipc = IpcMain(limits=Limits(max_running=2))
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        token = page.frames[0].welcome.token
+        waiting = [
+            asyncio.ensure_future(_status(page, "x", token=token, after=9))
+            for _ in range(2)
+        ]
+        calls = ipc.web_contents[0].work.calls
+        await page.until(lambda: len(calls) == 2)
+        code = await _status(page, "x", token=token, after=9)
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        ipc.web_contents[0].close()
+        await asyncio.gather(*waiting)
+
+
+# ---- what comes with it ---------------------------------------------------------------
+
+
+async def test_health() -> None:
+    statuses = health_pb2.HealthCheckResponse
+    async with serving(IpcMain()) as (main, channel):
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        for service in "", "electron_ipc.v1.IpcService":
+            request = health_pb2.HealthCheckRequest(service=service)
+            assert (await stub.Check(request)).status == statuses.SERVING
+        watch = stub.Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == statuses.SERVING
+        stopping = asyncio.ensure_future(main.stop())
+        assert (await watch.read()).status == statuses.NOT_SERVING
+        watch.cancel()
+        await stopping
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection(version: str) -> None:
+    async with serving(IpcMain()) as (_, channel):
+        method: Any = channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        link = method()
+        symbol = "electron_ipc.v1.IpcService"
+        asked: Any = reflection_pb2.ServerReflectionRequest
+        await link.write(asked(list_services=""))
+        names = {s.name for s in (await link.read()).list_services_response.service}
+        assert symbol in names
+        await link.write(asked(file_containing_symbol=symbol))
+        assert (await link.read()).HasField("file_descriptor_response")
+        await link.done_writing()
+        assert await link.read() is aio.EOF
+
+
+async def test_a_renderer_on_every_address(tmp_path: Any) -> None:
+    ipc = IpcMain()
+    path = f"unix:{tmp_path}/ipc.sock"
+    async with serving(ipc, ["127.0.0.1:0", path]) as (main, _):
+        first, second = main.addresses
+        assert first.rpartition(":")[2] != "0"
+        assert second == path
+        for address in main.addresses:
+            async with aio.insecure_channel(address) as channel:
+                async with raw_page(channel):
+                    assert len(ipc.web_contents) == 1
+
+
+async def test_sending_from_threads_while_it_serves() -> None:
+    ipc = IpcMain()
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        (contents,) = ipc.web_contents
+
+        def send() -> None:
+            for n in range(500):
+                contents.send("x", n)
+
+        threads = [threading.Thread(target=send) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        await page.until(lambda: len(page.heard) == 2_000)
+        for thread in threads:
+            thread.join()
+        assert sorted(args[0] for _, args in page.events()) == sorted(
+            list(range(500)) * 4
+        )
+
+
+async def test_deadline_of_a_call_on_the_stream() -> None:
+    ipc, ended = IpcMain(), asyncio.Event()
+
+    @ipc.handle("x")
+    async def _(event: Any) -> None:
+        try:
+            await asyncio.Future()
+        finally:
+            ended.set()
+
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        with pytest.raises(IpcTimeout):
+            await page.invoke("x", timeout=0.02)
+        await ended.wait()
+        await page.write(messages=[call(2, "x")])
+        await page.write(messages=[pb.Message(id=2, cancel=pb.Cancel())])
+        with pytest.raises(IpcError, match="the caller cancelled it"):
+            await page.reply(2)
