@@ -374,3 +374,10 @@ def test_a_subscription_is_a_context_manager(table: ListenerTable) -> None:
         assert table.has_handler("x")
         assert repr(subscription) == "<Subscription of a handler for 'x'>"
     assert not table.has_handler("x")
+
+
+def test_all_registrations_at_once(table: ListenerTable) -> None:
+    on = table.add("a", first)
+    once = table.add("b", second, once=True)
+    handler = table.set_handler("a", first)
+    assert table.registrations() == [on, once, handler]
