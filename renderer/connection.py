@@ -18,8 +18,8 @@ from typing import Any, Final, Protocol, final
 
 from renderer.carrier import Carrier, LinkBroken
 from renderer.clock import Clock
-from renderer.exchange import Exchange, left
-from renderer.one_shot import no_reply
+from renderer.deadline import Deadline, no_reply
+from renderer.exchange import Exchange
 from renderer.reply import Caller, Reply, SyncAnswer
 from renderer.wire import events, messages
 from renderer.wire.errors import (
@@ -125,7 +125,7 @@ class Connection:
         self,
         channel: str,
         args: Sequence[object],
-        timeout: float | None,
+        deadline: Deadline,
         default: Default | None,
     ) -> Reply[Any]:
         """Put a call on the session; wait while main's window is full.
@@ -137,20 +137,21 @@ class Connection:
             IpcTimeout: the window was full for the whole time.
         """
         id = self._next_id()
-        deadline = None if timeout is None else monotonic() + timeout
-        parcel = messages.call(id, channel, args, timeout=timeout, default=default)
+        parcel = messages.call(
+            id, channel, args, timeout=deadline.left, default=default
+        )
         reply = Reply[Any](channel, id, self)
         self.exchange.put(parcel, partial(self._sent, id, reply), deadline)
-        if deadline is not None:
-            error = no_reply(channel, timeout)
-            self._clock.call_at(deadline, partial(self._expire, id, error))
+        if deadline.at is not None:
+            error = no_reply(channel, deadline)
+            self._clock.call_at(deadline.at, partial(self._expire, id, error))
         return reply
 
     def send_sync(
         self,
         channel: str,
         args: Sequence[object],
-        timeout: float | None,
+        deadline: Deadline,
         default: Default | None,
     ) -> Any:
         """Put a sync message on the session and wait for its reply.
@@ -163,17 +164,16 @@ class Connection:
             IpcTimeout: there was no reply in time. Main is told.
         """
         id = self._next_id()
-        deadline = None if timeout is None else monotonic() + timeout
         parcel = messages.call(
-            id, channel, args, sync=True, timeout=timeout, default=default
+            id, channel, args, sync=True, timeout=deadline.left, default=default
         )
         answer = SyncAnswer()
         try:
             self.exchange.put(parcel, partial(self._sent, id, answer), deadline)
-            got = answer.queue.get(timeout=left(deadline))
+            got = answer.queue.get(timeout=deadline.left)
         except queue.Empty:
             self.give_up(id)
-            raise no_reply(channel, timeout) from None
+            raise no_reply(channel, deadline) from None
         except BaseException:  # Ctrl-C, mostly
             self.give_up(id)
             raise
@@ -307,11 +307,20 @@ class Connection:
             self._stop(ConnectionClosed(text), broken)
         for event in happened:
             self._note(event)
+        if self.opened and not self._closing:
+            self._tell()
         self._clock.stop()
         self.carrier.close()
         self._dispatcher.end()
         self.over = True
         self.exchange.turned()
+
+    def _tell(self) -> None:
+        if self.unconfirmed:
+            text = "%s; it has not confirmed %s sent to it"
+            logger.warning(text, self.error, how_many(self.unconfirmed))
+        else:
+            logger.info("%s", self.error)
 
     # ---- the end ---------------------------------------------------------------------
 
@@ -338,13 +347,13 @@ class Connection:
         """End the link now."""
         self._link.cut()
 
-    def wait_opened(self, deadline: float | None) -> bool:
+    def wait_opened(self, deadline: Deadline) -> bool:
         """Wait until Welcome is in or will not come; False if the time is over."""
         return self.exchange.wait_until(
             lambda: self.opened or self.error is not None, deadline
         )
 
-    def wait_over(self, deadline: float | None) -> bool:
+    def wait_over(self, deadline: Deadline) -> bool:
         """Wait until the link is over; False if the time is."""
         return self.exchange.wait_until(lambda: self.over, deadline)
 
@@ -377,4 +386,9 @@ class Connection:
             pass  # the interpreter is ending; whoever ends it keeps the time
 
 
-__all__ = ("DRAIN_S", "Connection", "Dispatcher")
+def how_many(messages: int) -> str:
+    """Return a number of messages as people say it."""
+    return f"{messages:,} message{'s' * (messages != 1)}"
+
+
+__all__ = ("DRAIN_S", "Connection", "Dispatcher", "how_many")

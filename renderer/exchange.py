@@ -20,6 +20,7 @@ from threading import get_ident
 from time import monotonic
 from typing import Final, final
 
+from renderer.deadline import Deadline
 from renderer.wire import events
 from renderer.wire.errors import (
     ConnectionClosed,
@@ -36,6 +37,7 @@ logger = logging.getLogger("ipc.renderer")
 Bells = list[queue.SimpleQueue[None]]
 """Those who wait for the same kind of thing; each is woken by its own queue."""
 
+_FOR_EVER: Final = Deadline(None)
 _PROBE: Final = Parcel(b"", counted=True, reply=False)
 
 
@@ -97,7 +99,7 @@ class Exchange:
         self,
         parcel: Parcel,
         noted: Callable[[int], None] | None = None,
-        deadline: float | None = None,
+        deadline: Deadline = _FOR_EVER,
     ) -> None:
         """Put a message on the session; wait while the peer's window is full.
 
@@ -125,7 +127,7 @@ class Exchange:
         self,
         parcel: Parcel,
         noted: Callable[[int], None] | None,
-        deadline: float | None,
+        deadline: Deadline,
     ) -> None:
         turn, turns, wake = object(), self._turns, False
 
@@ -140,9 +142,8 @@ class Exchange:
         turns.append(turn)
         try:
             if not self._wait_for(accepted, deadline, self._acks):
-                raise IpcTimeout(
-                    "main's window was full all the time; nothing was sent"
-                )
+                text = "main's window had no room"
+                raise IpcTimeout(f"{text}{deadline.within()}; it was not sent")
         finally:
             with self._lock:
                 turns.remove(turn)
@@ -229,7 +230,7 @@ class Exchange:
     # ---- waiting ---------------------------------------------------------------------
 
     def _wait_for(
-        self, ready: Callable[[], bool], deadline: float | None, bells: Bells
+        self, ready: Callable[[], bool], deadline: Deadline, bells: Bells
     ) -> bool:
         """Wait until `ready`, called under the lock, is true; return whether it is."""
         bell: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -245,7 +246,7 @@ class Exchange:
                 if done or not in_time:
                     return done
                 try:
-                    bell.get(timeout=left(deadline))
+                    bell.get(timeout=deadline.left)
                 except queue.Empty:
                     in_time = False
         finally:
@@ -253,7 +254,7 @@ class Exchange:
                 if bell in bells:
                     bells.remove(bell)
 
-    def flush(self, deadline: float | None) -> bool:
+    def flush(self, deadline: Deadline) -> bool:
         """Wait until the peer has consumed what was sent; False if time is over.
 
         Raises:
@@ -273,7 +274,7 @@ class Exchange:
             raise ConnectionClosed(str(self.error), "unknown") from self.error
         return True
 
-    def drain(self, deadline: float | None) -> bool:
+    def drain(self, deadline: Deadline) -> bool:
         """Wait until all is written and the window has room; False if time is over.
 
         Raises:
@@ -287,7 +288,7 @@ class Exchange:
 
         return self._wait_for(drained, deadline, self._writes)
 
-    def wait_until(self, ready: Callable[[], bool], deadline: float | None) -> bool:
+    def wait_until(self, ready: Callable[[], bool], deadline: Deadline) -> bool:
         """Wait until something holds that is followed by `turned`, or by `stop`."""
         return self._wait_for(ready, deadline, self._turning_points)
 
@@ -366,15 +367,10 @@ class Exchange:
         return True
 
 
-def left(deadline: float | None) -> float | None:
-    """Return the seconds until a deadline, 0 if it is over; None for none."""
-    return None if deadline is None else max(0.0, deadline - monotonic())
-
-
 def _ring(bells: Bells) -> None:
     for bell in bells:
         bell.put(None)
     bells.clear()
 
 
-__all__ = ("Exchange", "left")
+__all__ = ("Exchange",)

@@ -11,9 +11,14 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
 from time import monotonic
+from types import TracebackType
 from typing import Final
+
+from renderer.connection import how_many
 
 _FLUSH_S: Final = 5.0
 _PART_S: Final = 1.0
@@ -60,11 +65,37 @@ def leave_all() -> None:
             return  # who is that impatient does not want to read anything either
         disconnected(leave)
         if count:
-            messages = f"{count:,} message{'s' * (count != 1)}"
-            print(  # noqa: T201 - the program is at its end
-                f"renderer: main at {address} has not confirmed {messages}",
-                file=sys.stderr,
-            )
+            text = f"renderer: main at {address} has not confirmed {how_many(count)}"
+            print(text, file=sys.stderr)  # noqa: T201 - the program is at its end
 
 
-__all__ = ("Leave", "connected", "disconnected", "leave_all")
+_hushed: BaseException | None = None
+
+
+@contextmanager
+def quiet_interrupts() -> Generator[None]:
+    """Let a KeyboardInterrupt out of this block end the program without traceback.
+
+    It stays an ordinary one for whoever catches it.
+    """
+    global _hushed
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if _hushed is None:
+            sys.excepthook = partial(_show_unless_hushed, sys.excepthook)
+        _hushed = interrupt
+        raise
+
+
+def _show_unless_hushed(
+    show: Callable[..., object],
+    kind: type[BaseException],
+    error: BaseException,
+    traceback: TracebackType | None,
+) -> None:
+    if error is not _hushed:
+        show(kind, error, traceback)
+
+
+__all__ = ("Leave", "connected", "disconnected", "leave_all", "quiet_interrupts")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from time import monotonic
 from typing import Any, final
 
 from renderer.carrier import Carrier, LinkBroken
+from renderer.deadline import Deadline, no_reply
 from renderer.patience import Patience
 from renderer.wire import messages
-from renderer.wire.errors import IpcTimeout, quote
+from renderer.wire.errors import IpcTimeout
 from renderer.wire.terms import read_sync_response
 from renderer.wire.values import Default
 
@@ -32,7 +32,7 @@ class OneShots:
         self,
         channel: str,
         args: Sequence[object],
-        timeout: float | None,
+        deadline: Deadline,
         default: Default | None,
         patience: Patience,
     ) -> Any:
@@ -42,11 +42,9 @@ class OneShots:
             IpcError: as `IpcRenderer.send_sync` says.
         """
         request = messages.sync_request(channel, args, default).SerializeToString()
-        deadline = None if timeout is None else monotonic() + timeout
         while True:
-            left = None if deadline is None else max(0.0, deadline - monotonic())
             try:
-                response = self._here().send_sync(request, left)
+                response = self._here().send_sync(request, deadline.left)
             except LinkBroken as error:
                 # Trying again is safe only while nobody can have got it.
                 if error.outcome == "unknown":
@@ -54,7 +52,7 @@ class OneShots:
                 self.close()
                 patience.pause(error)
             except IpcTimeout:
-                raise no_reply(channel, timeout) from None
+                raise no_reply(channel, deadline) from None
             else:
                 return read_sync_response(response, channel)
 
@@ -72,9 +70,4 @@ class OneShots:
             return self._carrier
 
 
-def no_reply(channel: str, timeout: float | None) -> IpcTimeout:
-    """Return the error for a call whose time is over."""
-    return IpcTimeout(f"no reply to {quote(channel)} within {timeout:g} s")
-
-
-__all__ = ("OneShots", "no_reply")
+__all__ = ("OneShots",)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from time import monotonic
 from typing import Final, final
 
 from renderer.carrier import LinkBroken
+from renderer.deadline import Deadline
 from renderer.ipc_renderer import no_main
 from renderer.wire.errors import ConnectionClosed, IpcError
 from renderer.wire.link import Fate
@@ -33,19 +33,12 @@ class Patience:
         self._address = address
         self._seconds = seconds
         self._closed = closed
-        self._began = monotonic()
+        self.deadline = Deadline(seconds)
+        """When it ends."""
+        self.first_doubt = Deadline(min(_WARN_AFTER_S, seconds))
+        """When to call `doubt`."""
         self._pause = _FIRST_PAUSE_S
         self._warned = False
-
-    @property
-    def deadline(self) -> float:
-        """When it ends."""
-        return self._began + self._seconds
-
-    @property
-    def first_doubt(self) -> float:
-        """When to call `doubt`."""
-        return self._began + min(_WARN_AFTER_S, self._seconds)
 
     def doubt(self) -> None:
         """Warn, once, that somebody is waiting."""
@@ -64,15 +57,15 @@ class Patience:
             IpcError: the last attempt failed in a way that time does not mend.
         """
         self._raise_if_final(error)
-        now = monotonic()
-        if now + self._pause >= self.deadline:
+        left = self.deadline.left or 0.0
+        if not left:
             gone = no_main(self._address, self._seconds)
             if error is not None:
                 gone.add_note(f"the last attempt: {error}")
             raise gone
-        if now >= self.first_doubt:
+        if not self.first_doubt.left:
             self.doubt()
-        if self._closed.wait(self._pause):
+        if self._closed.wait(min(self._pause, left)):
             raise ConnectionClosed("closed before there was a connection", "not-sent")
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
 

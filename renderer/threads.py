@@ -9,16 +9,17 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
 from renderer import lifetime
 from renderer.carrier import Carrier
-from renderer.connection import DRAIN_S, Connection
+from renderer.connection import DRAIN_S, Connection, how_many
+from renderer.deadline import Deadline, no_reply
 from renderer.dispatcher import ThreadDispatcher
 from renderer.ipc_renderer import Channels, Options, Settings
-from renderer.one_shot import OneShots, no_reply
+from renderer.lifetime import quiet_interrupts
+from renderer.one_shot import OneShots
 from renderer.patience import Patience
 from renderer.reply import Reply
 from renderer.wire import messages
@@ -30,6 +31,7 @@ from renderer.workers import Job
 
 logger = logging.getLogger("ipc.renderer")
 
+_FOR_EVER: Final = Deadline(None)
 _FLUSH_S: Final = 5.0
 _PART_S: Final = 5.0
 
@@ -137,7 +139,7 @@ class IpcRenderer(Channels):
         if self._pid != os.getpid():
             self._begin()
         settings = self._settings.changed(address, options)
-        deadline = monotonic() + settings.connect_timeout
+        deadline = Deadline(settings.connect_timeout)
         with self._opening:
             previous = self._connection
             if previous is not None and previous.error is None:
@@ -149,10 +151,10 @@ class IpcRenderer(Channels):
             self._closed.clear()
             self._settings = settings
             self._connection = None
-            self._connection = self._open(self._patience(None))
+            self._connection = self._open(self._patience(_FOR_EVER))
         return self
 
-    def _line(self, timeout: float | None = None) -> Connection:
+    def _line(self, deadline: Deadline = _FOR_EVER) -> Connection:
         """Return the connection; the first use opens it."""
         connection = self._connection
         if self._pid != os.getpid():
@@ -163,7 +165,7 @@ class IpcRenderer(Channels):
             return connection
         with self._opening:
             if self._connection is None:
-                self._connection = self._open(self._patience(timeout))
+                self._connection = self._open(self._patience(deadline))
             return self._connection
 
     def _open(self, patience: Patience) -> Connection:
@@ -261,14 +263,11 @@ class IpcRenderer(Channels):
             PayloadTooLarge: it is larger than main takes.
         """
         channel = checked_channel(channel)
+        deadline, default = Deadline(timeout), self._settings.default
         if self._is_one_shot():
-            patience, default = self._patience(timeout), self._settings.default
-            return self._one_shots.send_sync(channel, args, timeout, default, patience)
-        began = monotonic()
-        line = self._line(timeout)
-        if timeout is not None:
-            timeout = max(0.0, timeout - (monotonic() - began))
-        return line.send_sync(channel, args, timeout, self._settings.default)
+            patience = self._patience(deadline)
+            return self._one_shots.send_sync(channel, args, deadline, default, patience)
+        return self._line(deadline).send_sync(channel, args, deadline, default)
 
     sendSync = send_sync
     """The same, as Electron spells it."""
@@ -298,8 +297,8 @@ class IpcRenderer(Channels):
             IpcTimeout: main's window was full all the time; it was not sent.
         """
         channel = checked_channel(channel)
-        line = self._line(timeout)
-        return line.invoke(channel, args, timeout, self._settings.default)
+        deadline, default = Deadline(timeout), self._settings.default
+        return self._line(deadline).invoke(channel, args, deadline, default)
 
     # ---- the unary way ---------------------------------------------------------------
 
@@ -311,24 +310,26 @@ class IpcRenderer(Channels):
             and self._pid == os.getpid()
         )
 
-    def _patience(self, timeout: float | None) -> Patience:
+    def _patience(self, deadline: Deadline) -> Patience:
         seconds = self._settings.connect_timeout
-        if timeout is not None:
-            seconds = min(seconds, timeout)
+        if deadline.timeout is not None:
+            seconds = min(seconds, deadline.timeout)
         return Patience(self.address, seconds, self._closed)
 
     def _send_sync_unary(
         self, channel: str, /, *args: object, timeout: float | None = 30.0
     ) -> Any:
         """Like `send_sync`, beside the stream, in its place among what is on it."""
-        line = self._line(timeout)
+        deadline = Deadline(timeout)
+        line = self._line(deadline)
         request = messages.sync_request(channel, args, self._settings.default)
         request.after, request.id = line.unary()
         request.token = line.token
         try:
-            response = line.carrier.send_sync(request.SerializeToString(), timeout)
+            data = request.SerializeToString()
+            response = line.carrier.send_sync(data, deadline.left)
         except IpcTimeout:
-            raise no_reply(channel, timeout) from None
+            raise no_reply(channel, deadline) from None
         return read_sync_response(response, channel)
 
     # ---- waiting ---------------------------------------------------------------------
@@ -345,9 +346,9 @@ class IpcRenderer(Channels):
             IpcTimeout: main has not consumed it all in time.
             ConnectionClosed: the connection ended before.
         """
-        deadline = _deadline(timeout)
-        if not self._line(timeout).exchange.flush(deadline):
-            raise IpcTimeout(f"main has not consumed all within {timeout:g} s")
+        deadline = Deadline(timeout)
+        if not self._line(deadline).exchange.flush(deadline):
+            raise IpcTimeout(f"main has not consumed it all{deadline.within()}")
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait until all that was sent is written and the next `send` need not wait.
@@ -359,9 +360,9 @@ class IpcRenderer(Channels):
             IpcTimeout: it was not so in time.
             ConnectionClosed: there is no connection.
         """
-        deadline = _deadline(timeout)
-        if not self._line(timeout).exchange.drain(deadline):
-            raise IpcTimeout(f"main's window has no room after {timeout:g} s")
+        deadline = Deadline(timeout)
+        if not self._line(deadline).exchange.drain(deadline):
+            raise IpcTimeout(f"main's window has got no room{deadline.within()}")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until main says goodbye; connect first if need be.
@@ -379,14 +380,15 @@ class IpcRenderer(Channels):
         Raises:
             ConnectionClosed: there is no main process.
         """
-        deadline = _deadline(timeout)
-        line = self._line(timeout)
-        while line.wait_over(deadline):
-            if self._dispatcher is not None:
-                self._dispatcher.join(DRAIN_S)
-            if self._connection is line or self._connection is None:
-                return line.parted
-            line = self._connection  # a listener of on_disconnect has connected again
+        deadline = Deadline(timeout)
+        line = self._line(deadline)
+        with quiet_interrupts():
+            while line.wait_over(deadline):
+                if self._dispatcher is not None:
+                    self._dispatcher.join(DRAIN_S)
+                if self._connection is line or self._connection is None:
+                    return line.parted
+                line = self._connection  # an on_disconnect hook has connected again
         return False
 
     # ---- the end ---------------------------------------------------------------------
@@ -404,23 +406,23 @@ class IpcRenderer(Channels):
         self._one_shots.close()
         count = self._leave(_FLUSH_S, _PART_S)
         if count:
-            text = "main at %s has not confirmed %d of the messages sent to it"
-            logger.warning(text, self.address, count)
+            text = "main at %s has not confirmed %s sent to it"
+            logger.warning(text, self.address, how_many(count))
 
     def _leave(self, flush_s: float, part_s: float) -> int:
         connection, dispatcher = self._connection, self._dispatcher
-        if connection is None or dispatcher is None:
-            return 0
+        lifetime.disconnected(self._leave)
+        if connection is None or dispatcher is None or connection.over:
+            return 0  # what it left unconfirmed was told then
         try:
-            connection.exchange.flush(monotonic() + flush_s)
+            connection.exchange.flush(Deadline(flush_s))
         except ConnectionClosed:
             pass  # it is counted below
         connection.say_goodbye()
-        if not connection.wait_over(monotonic() + part_s):
+        if not connection.wait_over(Deadline(part_s)):
             connection.cut()
-            connection.wait_over(monotonic() + _PART_S)
+            connection.wait_over(Deadline(part_s))
         dispatcher.join(part_s)
-        lifetime.disconnected(self._leave)
         return connection.unconfirmed
 
     def __enter__(self) -> Self:
@@ -473,10 +475,6 @@ def _called(fn: object) -> object:
     if inspect.isroutine(fn) or inspect.isclass(fn):
         return fn
     return getattr(fn, "__call__", fn)  # noqa: B004 - the method, not whether it is
-
-
-def _deadline(timeout: float | None) -> float | None:
-    return None if timeout is None else monotonic() + timeout
 
 
 __all__ = ("IpcRenderer", "wait_for_all")
