@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -105,7 +105,7 @@ class UnixPath:
         self._lock = lock
 
     @contextmanager
-    def for_owner_only(self) -> Iterator[None]:
+    def for_owner_only(self) -> Generator[None]:
         """Let only the owner connect to a socket that is made in this block."""
         before = os.umask(0o177)
         try:

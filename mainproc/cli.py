@@ -19,7 +19,7 @@ _FAILED, _CANNOT_CONNECT, _INTERRUPTED = 1, 3, 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="electron-ipc", prog_name="mainproc")
 def main() -> None:
-    """Electron's ipc for every language: run a main process, or talk to one.
+    r"""Electron's ipc for every language: run a main process, or talk to one.
 
     \b
     Exit codes: 0; 1 the other side answered with an error, or the script raised;

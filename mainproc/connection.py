@@ -85,7 +85,7 @@ class Connection:
         self._outlet = Outlet(
             home,
             self.session,
-            on_acked=self._acked,
+            on_taken=self._taken,
             on_broken=self._handle_events,
             on_written=self._written,
         )
@@ -362,6 +362,11 @@ class Connection:
     def _acked(self) -> None:
         self._outlet.make_room()
         self._turns.acked()
+
+    def _taken(self) -> None:
+        # Of a renderer that does not ack, written counts as acked.
+        self._acked()
+        self._turns.advance()
 
     # ---- the end ---------------------------------------------------------------------
 

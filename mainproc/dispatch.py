@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from time import monotonic
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 from mainproc.calls import Call, SyncCall
@@ -91,7 +91,7 @@ class Dispatcher:
         return work
 
     def close(self) -> None:
-        """Let the threads end after what they are running; new ones serve what comes."""
+        """Let the threads end after what they run; new ones serve what may come."""
         self._handler_threads.stop()
         self._listener_threads.stop()
         self._handler_threads, self._listener_threads = _threads()

@@ -28,7 +28,8 @@ class Outlet:
     Args:
         home: main's loop.
         session: the session.
-        on_acked: called on the loop when the renderer, or its link, took something.
+        on_taken: called on the loop when the link of a renderer without acks has taken
+            something.
         on_broken: called on the loop when a message too many has ended the session.
         on_written: called on the loop when all is written for now.
     """
@@ -38,7 +39,7 @@ class Outlet:
         home: Home,
         session: Session,
         *,
-        on_acked: Callable[[], object],
+        on_taken: Callable[[], object],
         on_broken: Callable[[], object],
         on_written: Callable[[], object],
     ) -> None:
@@ -46,7 +47,7 @@ class Outlet:
         """For the session. Nothing foreign is called while it is held."""
         self._home = home
         self._session = session
-        self._on_acked = on_acked
+        self._on_taken = on_taken
         self._on_broken = on_broken
         self._on_written = on_written
         self._link: AsyncLink | None = None
@@ -176,7 +177,7 @@ class Outlet:
             while frame is not None:
                 await link.write(frame)
                 if not self._session.peer.acks:
-                    self._on_acked()  # for it, written counts as acked
+                    self._on_taken()
                 frame = self._next_frame()
         except ConnectionClosed:
             pass  # whoever reads this link is told, too

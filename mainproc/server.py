@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -40,7 +40,8 @@ class MainProcess:
         self.addresses: tuple[str, ...] = ()
         self._grace = grace
         self._servicer = Servicer(ipc)
-        self._health = health.aio.HealthServicer()
+        aio_health: Any = health  # its stubs leave `aio` out
+        self._health: Any = aio_health.aio.HealthServicer()
         self._server = aio.server(options=_options(ipc.limits))
         self._paths: list[UnixPath] = []
         self._stopped = False
@@ -139,7 +140,7 @@ class MainProcess:
 @asynccontextmanager
 async def serving_main(
     ipc: IpcMain, listen: Sequence[str], grace: float
-) -> AsyncIterator[MainProcess]:
+) -> AsyncGenerator[MainProcess]:
     """Serve while the block runs."""
     main = MainProcess(ipc, grace)
     await main.start(listen)
@@ -180,7 +181,7 @@ def _add_reflection(server: aio.Server) -> None:
     )
     reflection.enable_server_reflection(names, server)
     # v1 is v1alpha under another name; grpcio ships only the old one.
-    servicer = reflection.aio.ReflectionServicer(names)
+    servicer: Any = reflection.aio.ReflectionServicer(names)
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,

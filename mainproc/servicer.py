@@ -33,6 +33,9 @@ _SYNC_TIMEOUT: Final = 30.0
 
 _Context = aio.ServicerContext[bytes, bytes]
 
+_aio: Any = aio  # its stubs leave `EOF` out
+_EOF: Final = _aio.EOF
+
 # What grpc.aio raises from reading and writing when a call is over.
 _OVER: Final = (
     grpc.RpcError,
@@ -54,7 +57,7 @@ class ServerLink:
             frame: Any = await self._context.read()
         except _OVER:
             return None
-        return None if frame is aio.EOF else frame
+        return None if frame is _EOF else frame
 
     async def write(self, frame: bytes) -> None:
         """Write a frame.
@@ -104,7 +107,8 @@ class Servicer:
             if not done.done():
                 done.set_result(None)
 
-        context.add_done_callback(over)
+        add: Any = context.add_done_callback  # its stub asks for names of parameters
+        add(over)
 
     # ---- streams ---------------------------------------------------------------------
 
@@ -201,5 +205,5 @@ class Servicer:
 
 
 def _time_left(context: _Context) -> float:
-    remaining: float | None = context.time_remaining()
+    remaining: Any = context.time_remaining()  # None without deadline
     return _SYNC_TIMEOUT if remaining is None else remaining

@@ -109,10 +109,9 @@ class Turns:
         self.advance()
 
     def acked(self) -> None:
-        """Note that the renderer catches up."""
+        """Note that the renderer catches up; `advance` makes use of it."""
         self._braked_enough = False
         self._release_brake()
-        self.advance()
 
     def stop(self) -> None:
         """Dispatch nothing more; what waits here will never be consumed."""

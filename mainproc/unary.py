@@ -54,7 +54,7 @@ class UnaryCall(SyncCall):
         self.reply: asyncio.Future[Parcel] = home.loop.create_future()
         """The reply; `IpcTimeout` or `SessionGone` if there will be none."""
         # A failure that nobody awaits any more is no news.
-        self.reply.add_done_callback(asyncio.Future.exception)
+        self.reply.add_done_callback(lambda reply: reply.exception())
 
     def abandon(self) -> None:
         """Stop the listeners' work: the session is gone, or the caller."""

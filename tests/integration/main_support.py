@@ -71,6 +71,9 @@ class RawPage:
             if m.HasField("event")
         ]
 
+    def has_heard_more_than(self, count: int) -> bool:
+        return len(self.heard) > count
+
     @property
     def goodbye(self) -> pb.Goodbye | None:
         last = self.frames[-1] if self.frames else pb.StreamResponse()
@@ -113,9 +116,11 @@ async def serving(
     ipc: IpcMain, listen: str | Sequence[str] = "127.0.0.1:0", grace: float = 5.0
 ) -> AsyncIterator[tuple[MainProcess, aio.Channel]]:
     """Serve, with a channel to it, while the block runs."""
-    async with mainproc.serve(ipc, listen=listen, grace=grace) as main:
-        async with aio.insecure_channel(main.address) as channel:
-            yield main, channel
+    async with (
+        mainproc.serve(ipc, listen=listen, grace=grace) as main,
+        aio.insecure_channel(main.address) as channel,
+    ):
+        yield main, channel
 
 
 @asynccontextmanager

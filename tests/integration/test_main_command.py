@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 import mainproc
 from electron_ipc.v1 import ipc_pb2 as pb, ipc_pb2_grpc
-from mainproc import IpcError, IpcMain, runner
+from mainproc import IpcError, IpcMain, ipc, runner
 from mainproc.address import AddressInUse
 from mainproc.cli import main as command
 from renderer.wire import messages
@@ -56,6 +56,20 @@ def taken() -> Iterator[str]:
         yield "127.0.0.1:{1}".format(*server.getsockname())
 
 
+@pytest.fixture
+def unspoilt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undoes what running a script does to this process."""
+    monkeypatch.setattr(runner, "overrides", {})
+    monkeypatch.setattr(runner, "in_charge", False)
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    yield
+    ipc.remove_handler("x")
+    for name in "app", "app.main":
+        sys.modules.pop(name, None)
+
+
 def run_command(*arguments: str | Path, **options: Any) -> tuple[int, str, str]:
     return run_python("-m", "mainproc", "run", *arguments, **options)
 
@@ -69,7 +83,7 @@ def ask(address: str, channel: str) -> Any:
         return messages.read_result(response, channel)
 
 
-# ---- running --------------------------------------------------------------------------
+# ---- running -------------------------------------------------------------------------
 
 
 def test_a_script_and_its_arguments(write: Write) -> None:
@@ -175,7 +189,7 @@ def test_the_script_is_the_main_module_for_good(write: Write) -> None:
         assert ask(running.address, "pickle") is True
 
 
-# ---- exit codes -----------------------------------------------------------------------
+# ---- exit codes ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -193,20 +207,31 @@ def test_the_script_is_the_main_module_for_good(write: Write) -> None:
         ("app/main.py", "import nothing_like_it", "No module named 'nothing_like_it'"),
     ],
 )
-def test_a_script_that_raises(write: Write, name: str, text: str, last: str) -> None:
+@pytest.mark.usefixtures("unspoilt")
+def test_a_script_that_raises(
+    write: Write,
+    name: str,
+    text: str,
+    last: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Its own traceback, and no line of ours."""
     path = write(name, text)
-    target = "app.main" if name.startswith("app") else name
-    folder = path.parent.parent if name.startswith("app") else path.parent
-    code, out, err = run_command(target, cwd=folder)
-    assert (code, out) == (1, "")
+    target = "app.main" if name.startswith("app") else str(path)
+    monkeypatch.chdir(path.parent.parent)
+    result = CliRunner().invoke(command, ["run", target])
+    assert (result.exit_code, result.stdout) == (1, "")
+    err = result.stderr
     assert err.rstrip().endswith(last)
-    inside = [line for line in err.splitlines() if line.startswith("  File ")]
-    assert inside
-    assert all("main.py" in line for line in inside if "mainproc" not in text)
+    assert f'File "{path}", line' in err
     assert "mainproc/script.py" not in err
     assert "importlib" not in err
-    assert "never ran" not in err
+
+
+def test_a_script_that_raises_as_a_process(write: Write) -> None:
+    code, out, err = run_command(write("main.py", f"{ANSWERING}\n    1 / 0"))
+    assert (code, out) == (1, "")
+    assert err.endswith("ZeroDivisionError: division by zero\n")
 
 
 def test_a_script_that_exits(write: Write) -> None:
@@ -227,13 +252,8 @@ def test_a_script_that_exits(write: Write) -> None:
         (["--grace", "-1", "main.py"], "Invalid value for '--grace'"),
     ],
 )
-def test_usage(
-    arguments: list[str], text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "overrides", {})
-    monkeypatch.setattr(runner, "in_charge", False)
-    monkeypatch.setattr(sys, "argv", list(sys.argv))
-    monkeypatch.setattr(sys, "path", list(sys.path))
+@pytest.mark.usefixtures("unspoilt")
+def test_usage(arguments: list[str], text: str) -> None:
     result = CliRunner().invoke(command, ["run", *arguments])
     assert result.exit_code == 2
     assert text in result.stderr
@@ -268,7 +288,7 @@ async def test_no_address(address: str, text: str) -> None:
     assert text in str(caught.value)
 
 
-# ---- the end --------------------------------------------------------------------------
+# ---- the end -------------------------------------------------------------------------
 
 SLOW = """
     import asyncio, sys, time
@@ -312,17 +332,19 @@ def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) ->
 
 
 def test_a_thread_that_does_not_end_holds_up_nobody(write: Write) -> None:
-    with running_main(write("main.py", SLOW), "--grace", "0") as running:
-        with grpc.insecure_channel(running.address) as channel:
-            stub = ipc_pb2_grpc.IpcServiceStub(channel)
-            message = pb.Message.FromString(messages.call(1, "endless", ()).data)
-            link = stub.Stream(
-                iter([pb.StreamRequest(hello=pb.Hello(), messages=[message])])
-            )
-            assert running.next_line() == "started"
-            running.process.terminate()
-            assert running.process.wait(PATIENCE) == 0
-            link.cancel()
+    with (
+        running_main(write("main.py", SLOW), "--grace", "0") as running,
+        grpc.insecure_channel(running.address) as channel,
+    ):
+        stub = ipc_pb2_grpc.IpcServiceStub(channel)
+        message = pb.Message.FromString(messages.call(1, "endless", ()).data)
+        link = stub.Stream(
+            iter([pb.StreamRequest(hello=pb.Hello(), messages=[message])])
+        )
+        assert running.next_line() == "started"
+        running.process.terminate()
+        assert running.process.wait(PATIENCE) == 0
+        link.cancel()
 
 
 def test_the_end_of_standard_input(write: Write) -> None:
@@ -340,7 +362,7 @@ def test_the_end_of_standard_input(write: Write) -> None:
         assert process.wait(PATIENCE) == 0
 
 
-# ---- unix: ----------------------------------------------------------------------------
+# ---- unix: ---------------------------------------------------------------------------
 
 
 async def test_a_socket_path(tmp_path: Path) -> None:
@@ -405,7 +427,7 @@ async def test_the_environment_moves_the_default(
         assert main.address == f"unix:{tmp_path}/ipc.sock"
 
 
-# ---- a word at exit -------------------------------------------------------------------
+# ---- a word at exit ------------------------------------------------------------------
 
 
 def test_a_script_that_never_ran(write: Write) -> None:

@@ -186,8 +186,8 @@ class Page:
 
     async def until(self, condition: Any) -> None:
         async with asyncio.timeout(PATIENCE):
-            while not condition():
-                await asyncio.sleep(0.001)  # it may come true in main, unheard
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
 
     async def hears(self, channel: str, count: int = 1) -> list[Any]:
         """Wait for so many events on a channel."""

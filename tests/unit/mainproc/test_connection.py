@@ -42,7 +42,7 @@ async def test_a_renderer_comes_and_goes() -> None:
         page.say_goodbye()
         await asyncio.wait_for(page.serving, 10)
         assert page.closed
-        assert ipc.web_contents == ()
+        assert not ipc.web_contents
         assert contents.is_destroyed()
         assert WebContents.from_id(contents.id) is None
         assert contents not in WebContents.get_all()
@@ -198,8 +198,13 @@ async def test_a_cut_cancels_handlers_and_spares_events() -> None:
             raise
 
     ipc.handle("y", lambda event: ran.append("y"))
-    ipc.on("event", lambda event, n: ran.append(n))
-    ipc.on("event", lambda event, n: n == "last" and done.set())
+
+    @ipc.on("event")
+    def _(event: Any, n: str) -> None:
+        ran.append(n)
+        if n == "last":
+            done.set()
+
     async with connected(ipc) as page:
         page.call("x")
         page.put("event", "first")  # cannot begin before the handler has ended
@@ -262,7 +267,7 @@ async def test_nothing_keeps_a_renderer_that_is_gone() -> None:
     assert left() is None
 
 
-# ---- hostile ones ---------------------------------------------------------------------
+# ---- hostile ones --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,9 @@ async def test_raising() -> None:
     ipc = main_with()
 
     class Refused(Exception):
-        details = {"code": 7}
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            self.details = {"code": 7}
 
     def plain(event: Any) -> None:
         raise Refused("no")
