@@ -372,7 +372,9 @@ class Connection:
 
     def close(self, reason: str) -> None:
         """Say Goodbye because the application wants it, from any thread."""
-        self._home.call(self.say_goodbye, reasons.CLOSED, reason)
+        in_finalizer = self._outlet.lock.is_mine()
+        do = self._home.later if in_finalizer else self._home.call
+        do(self.say_goodbye, reasons.CLOSED, reason)
 
     def say_goodbye(self, reason: reasons.Reason, message: str) -> None:
         """Say Goodbye and dispatch nothing more."""

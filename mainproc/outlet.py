@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.home import Home
-from renderer.wire.errors import ConnectionClosed, LocalProtocolError
+from renderer.wire.errors import ConnectionClosed, IpcError, LocalProtocolError
 from renderer.wire.session import Session
 from renderer.wire.state import ACCEPTS_MESSAGES
 
@@ -17,8 +18,37 @@ if TYPE_CHECKING:
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel
 
+logger = logging.getLogger("ipc.main")
+
 _ROOM: Final = 0.5
 """`drain` waits until this part of the window is free."""
+
+
+@final
+class SessionLock:
+    """A lock that knows its holder, so that a finalizer need not deadlock.
+
+    The garbage collector may run one at any point, also where this very thread holds
+    the lock.
+    """
+
+    __slots__ = ("_holder", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holder = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._holder = threading.get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._holder = 0
+        self._lock.release()
+
+    def is_mine(self) -> bool:
+        """Tell whether this thread holds it."""
+        return self._holder == threading.get_ident()
 
 
 @final
@@ -43,7 +73,7 @@ class Outlet:
         on_broken: Callable[[], object],
         on_written: Callable[[], object],
     ) -> None:
-        self.lock: Final = threading.Lock()
+        self.lock: Final = SessionLock()
         """For the session. Nothing foreign is called while it is held."""
         self._home = home
         self._session = session
@@ -96,6 +126,9 @@ class Outlet:
             Overloaded: the renderer's window is full.
             PayloadTooLarge: the renderer does not take messages of this size.
         """
+        if self.lock.is_mine():  # this is a finalizer
+            self._home.later(self._send_late, parcel)
+            return self.open
         with self.lock:
             if not self.open:
                 return False
@@ -107,6 +140,13 @@ class Outlet:
                 return True
         self._home.later(self._on_broken)
         return False
+
+    def _send_late(self, parcel: Parcel) -> None:
+        try:
+            self.send(parcel, overshoot=True)
+        except IpcError as error:
+            logger.warning("a message sent by a finalizer was lost: %s", error)
+        self.flush()
 
     def room(self) -> asyncio.Future[None]:
         """Return a future that is done when the window has room, or nobody is there."""
@@ -136,6 +176,8 @@ class Outlet:
 
     def schedule_flush(self) -> None:
         """Write soon, from any thread; what is sent until then goes along."""
+        if self.lock.is_mine():
+            return  # a finalizer's message, which is flushed when it is sent
         with self.lock:
             if self._flush_scheduled:
                 return

@@ -152,7 +152,9 @@ class WebContents:
     @classmethod
     def get_all(cls) -> list[WebContents]:
         """Return all renderers of this process, those of every `IpcMain`."""
-        return [contents for contents in _all.values() if not contents.is_destroyed()]
+        # A copy at once: another thread may connect one meanwhile.
+        alive = [reference() for reference in _all.valuerefs()]
+        return [c for c in alive if c is not None and not c.is_destroyed()]
 
     def __str__(self) -> str:
         title = self.title[:_TITLE_QUOTED]

@@ -68,6 +68,18 @@ async def test_sending_from_a_thread() -> None:
     assert results == [True] * 100 + [False] * 100
 
 
+async def test_a_finalizer_may_send_and_close() -> None:
+    """The collector may run it where this thread holds the session's lock."""
+    ipc = main_with()
+    async with connected(ipc) as page:
+        with page.connection._outlet.lock:  # noqa: SLF001
+            assert page.contents.send("x", 1)
+            page.contents.close("enough")
+        await asyncio.wait_for(page.serving, 10)
+    assert page.heard[0] == ("x", [1])
+    assert page.heard[1] == ("goodbye", (pb.GOODBYE_REASON_CLOSED, "enough"))
+
+
 async def test_goodbye_is_answered_when_all_is_consumed() -> None:
     ipc, ran = main_with(), list[int]()
 
