@@ -111,6 +111,16 @@ def sync_request(channel: str, *args: object, **fields: Any) -> pb.SendSyncReque
     return request
 
 
+async def send_sync(
+    page: RawPage, channel: str, *args: object, **fields: Any
+) -> pb.SendSyncResponse:
+    timeout = fields.pop("timeout", None)
+    response: pb.SendSyncResponse = await page.stub.SendSync(
+        sync_request(channel, *args, **fields), timeout=timeout
+    )
+    return response
+
+
 @asynccontextmanager
 async def serving(
     ipc: IpcMain, listen: str | Sequence[str] = "127.0.0.1:0", grace: float = 5.0
