@@ -30,7 +30,7 @@ class Settings:
 
     listen: tuple[str, ...] = ()
     grace: float = 5.0
-    ready: Ready = "text"
+    ready: Ready | Literal["quiet"] = "text"
     exit_with_stdin: bool = False
     uvloop: bool | None = None
 
@@ -112,7 +112,9 @@ def _stop_at_end_of_stdin(stop: asyncio.Event) -> None:
     threading.Thread(target=wait, name="mainproc-stdin", daemon=True).start()
 
 
-def _announce(main: MainProcess, ready: Ready) -> None:
+def _announce(main: MainProcess, ready: str) -> None:
+    if ready == "quiet":
+        return
     if ready == "json":
         line = json.dumps({"address": main.address, "pid": os.getpid()})
         print(line, flush=True)  # noqa: T201 - the parent reads it

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from mainproc import runner
+
 _HERE: Final = Path(__file__).parent
 _WIDTH: Final = len("renderer")
 
@@ -38,6 +40,7 @@ def main(role: str) -> None:
     """Run the example's main process or its renderer."""
     sys.stdout = LabelledOutput(role)
     if role == "main":
+        runner.overrides["ready"] = "quiet"  # the renderer waits until it is there
         arguments = ["mainproc", "run", str(_HERE / "main.py")]
     else:
         arguments = ["renderer", str(_HERE / "page.py")]
