@@ -163,6 +163,10 @@ class IpcRenderer(Channels):
             )
         if connection is not None:
             return connection
+        if self._closed.is_set():
+            raise ConnectionClosed(
+                "it was closed; connect() opens it again", "not-sent"
+            )
         with self._opening:
             if self._connection is None:
                 self._connection = self._open(self._patience(deadline))

@@ -1,7 +1,11 @@
+"""What is said around the messages."""
+
+from __future__ import annotations
+
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire import reasons, terms
+from renderer.wire import reasons
 from renderer.wire.errors import (
     AccessDenied,
     ConnectionClosed,
@@ -11,29 +15,27 @@ from renderer.wire.errors import (
     Overloaded,
     RemoteProtocolError,
 )
+from renderer.wire.terms import introduction, read_sync_response, turned_away
 
 
-def test_an_introduction() -> None:
-    hello = terms.introduction(version="1.2", url="app://main", title="left")
-    assert (hello.client_name, hello.client_version) == ("electron-ipc-python", "1.2")
-    assert (hello.url, hello.title) == ("app://main", "left")
+def test_an_introduction_says_who_and_what() -> None:
+    hello = introduction(version="1.2", url="page.py", title="left")
+    assert hello == pb.Hello(
+        client_name="electron-ipc-python",
+        client_version="1.2",
+        url="page.py",
+        title="left",
+    )
 
 
-def test_a_unary_response() -> None:
-    response = pb.SendSyncResponse(value=pb.Value(string_value="pong"))
-    assert terms.read_sync_response(response.SerializeToString(), "x") == "pong"
-
-
-def test_a_unary_failure() -> None:
-    failure = pb.Failure(reason="NO_LISTENER", message="nobody")
-    response = pb.SendSyncResponse(failure=failure)
-    with pytest.raises(NoListener, match="nobody"):
-        terms.read_sync_response(response.SerializeToString(), "x")
-
-
-def test_bytes_that_are_no_unary_response() -> None:
-    with pytest.raises(RemoteProtocolError, match="malformed"):
-        terms.read_sync_response(b"\xff", "x")
+def test_a_unary_response_is_a_value_a_failure_or_nonsense() -> None:
+    value = pb.SendSyncResponse(value=pb.Value(int_value=7))
+    assert read_sync_response(value.SerializeToString(), "x") == 7
+    failure = pb.SendSyncResponse(failure=pb.Failure(reason="NO_LISTENER"))
+    with pytest.raises(NoListener):
+        read_sync_response(failure.SerializeToString(), "x")
+    with pytest.raises(RemoteProtocolError, match="malformed response"):
+        read_sync_response(b"\xff", "x")
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,9 @@ def test_bytes_that_are_no_unary_response() -> None:
     ],
 )
 def test_a_goodbye_instead_of_a_welcome(reason: int, error: type[IpcError]) -> None:
-    assert str(terms.turned_away(reason, "go")) == "go"
-    assert type(terms.turned_away(reason, "")) is error
-    assert "goodbye" in str(terms.turned_away(reason, ""))
+    turned = turned_away(reason, "not today")
+    assert type(turned) is error
+    assert str(turned) == "not today"
+    assert str(turned_away(reason, "")) == "main said goodbye instead of welcome"
+    if isinstance(turned, ConnectionClosed):
+        assert turned.outcome == "not-sent"

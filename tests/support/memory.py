@@ -1,0 +1,249 @@
+"""A main process in memory, and a renderer that finds it there."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer import IpcRenderer
+from renderer.carrier import Source
+from renderer.wire import events, messages
+from renderer.wire.errors import IpcError
+from renderer.wire.frames import parse_hello
+from renderer.wire.greeting import Admission
+from renderer.wire.limits import DEFAULT_LIMITS, Limits
+from renderer.wire.session import Role, Session
+from renderer.wire.state import State
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds after which something that should have happened long ago has not."""
+
+
+class MemoryLink:
+    """The renderer's end. Frames are written by whoever wakes it."""
+
+    def __init__(self, main: MemoryMain, source: Source) -> None:
+        self.arriving: queue.SimpleQueue[bytes | IpcError | None] = queue.SimpleQueue()
+        self._main = main
+        self._source = source
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (item := self.arriving.get()) is not None:
+            if isinstance(item, IpcError):
+                raise item
+            yield item
+
+    def wake(self) -> None:
+        with self._main.lock:
+            while (frame := self._source.next_frame()) is not None:
+                self._main.take(self, frame)
+
+    def finish(self) -> None:
+        self.wake()
+        with self._main.lock:
+            if self._main.session.state is State.CLOSED:
+                self.arriving.put(None)
+
+    def cut(self) -> None:
+        self.arriving.put(None)
+
+
+class MemoryMain:
+    """A main process that a test plays. Also the `Carrier` to it.
+
+    Each link begins a session of its own; the test speaks on the latest.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.limits = limits
+        self.consuming = True
+        """What arrives is consumed at once; otherwise the test does it."""
+        self.answering = True
+        """Goodbye is answered, and ends the link."""
+        self.attempts: list[IpcError | bytes] = []
+        """What becomes of the next links in place of a session: an error, a frame."""
+        self.unary: list[pb.SendSyncRequest] = []
+        self.responses: list[IpcError | pb.SendSyncResponse] = []
+        """What the next unary calls come to."""
+        self.closed = 0
+        self.session = Session(Role.MAIN)
+        self.noted: list[events.SessionEvent] = []
+        self._heard: queue.SimpleQueue[events.Arrived] = queue.SimpleQueue()
+        self._sessions = 0
+        self._epoch = 0
+        self._link: MemoryLink | None = None
+
+    # ---- as a carrier ----------------------------------------------------------------
+
+    def open(self, source: Source) -> MemoryLink:
+        link = MemoryLink(self, source)
+        with self.lock:
+            self.session = Session(
+                Role.MAIN, limits=self.limits, admission=self._next()
+            )
+            self._link = link
+        link.wake()
+        return link
+
+    def send_sync(self, request: bytes, timeout: float | None) -> bytes:
+        self.unary.append(pb.SendSyncRequest.FromString(request))
+        response = self.responses.pop(0)
+        if isinstance(response, IpcError):
+            raise response
+        return response.SerializeToString()
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def _next(self) -> Admission:
+        self._sessions += 1
+        return Admission(b"secret", "s", self._sessions)
+
+    # ---- what arrives ----------------------------------------------------------------
+
+    def take(self, link: MemoryLink, frame: bytes) -> None:
+        if link is not self._link:
+            return
+        if self.session.state is State.NEW:
+            if self.attempts:
+                self._refuse(link, self.attempts.pop(0))
+                return
+            epoch = self.session.accept(parse_hello(frame))
+            assert epoch is not None
+            self._epoch = epoch
+        self.session.receive(self._epoch, frame, 0.0)
+        for event in self.session.take_events():
+            self._note(event)
+        self.flow()
+
+    def _refuse(self, link: MemoryLink, attempt: IpcError | bytes) -> None:
+        link.arriving.put(attempt)
+        if isinstance(attempt, bytes):
+            link.arriving.put(None)
+
+    def _note(self, event: events.SessionEvent) -> None:
+        if isinstance(event, events.Arrived):
+            if self.consuming:
+                self.session.consume()
+            self._heard.put(event)
+            return
+        self.noted.append(event)
+        self.changed.notify_all()
+        if isinstance(event, events.GoodbyeHeard) and self.answering:
+            self.session.goodbye()
+
+    def flow(self) -> None:
+        """Write what the session has."""
+        assert self._link is not None
+        while (frame := self.session.next_frame(0.0)) is not None:
+            self._link.arriving.put(frame)
+        if self.session.finished and self.session.state is State.CLOSED:
+            self._link.arriving.put(None)
+
+    def hear(self) -> tuple[str, list[Any]]:
+        """Return the next event or call that arrived: channel and arguments."""
+        event = self.hear_call()
+        return event.body.channel, messages.read_args(event.body)
+
+    def hear_call(self) -> events.Arrived:
+        """Return the next event or call that arrived, as it is."""
+        return self._heard.get(timeout=PATIENCE)
+
+    def heard_nothing(self) -> bool:
+        """Tell whether all that arrived was looked at."""
+        return self._heard.empty()
+
+    def noted_of(self, kind: type[T]) -> list[T]:
+        return [event for event in self.noted if isinstance(event, kind)]
+
+    def wait_for(self, kind: type[T], count: int = 1) -> list[T]:
+        """Wait until so many events of a kind were noted; return them all."""
+        until = time.monotonic() + PATIENCE
+        with self.changed:
+            while len(self.noted_of(kind)) < count:
+                assert self.changed.wait(until - time.monotonic()), "nothing came"
+            return self.noted_of(kind)
+
+    # ---- what main does --------------------------------------------------------------
+
+    def send(self, channel: str, *args: object) -> None:
+        with self.lock:
+            self.session.put(messages.event(channel, args))
+            self.flow()
+
+    def call(
+        self,
+        id: int,
+        channel: str,
+        *args: object,
+        sync: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        with self.lock:
+            self.session.put(
+                messages.call(id, channel, args, sync=sync, timeout=timeout)
+            )
+            self.flow()
+
+    def cancel(self, id: int) -> None:
+        with self.lock:
+            self.session.put(messages.cancel(id))
+            self.flow()
+
+    def answer(self, call: events.Arrived, value: object) -> None:
+        with self.lock:
+            self.session.put(messages.reply(call.message.id, value))
+            self.flow()
+
+    def fail(self, call: events.Arrived, error: Exception) -> None:
+        with self.lock:
+            self.session.put(messages.raised(call.message.id, error))
+            self.flow()
+
+    def consume(self, count: int = 1) -> None:
+        """Consume what was left, and tell the renderer at once."""
+        with self.lock:
+            for _ in range(count):
+                self.session.consume()
+            self.flow()
+
+    def goodbye(self, message: str = "") -> None:
+        with self.lock:
+            self.session.goodbye(message=message)
+            self.flow()
+
+    def drop(self, error: IpcError | None = None) -> None:
+        """End the link without a word."""
+        with self.lock:
+            assert self._link is not None
+            self.session.cut(self._epoch, 0.0)
+            self._link.arriving.put(error)
+
+
+class MemoryRenderer(IpcRenderer):
+    """A renderer whose main process is in memory."""
+
+    def __init__(self, main: MemoryMain, **options: Any) -> None:
+        super().__init__("memory", **options)
+        self._main = main
+
+    def _carrier(self) -> MemoryMain:
+        return self._main
+
+
+class Heard(queue.SimpleQueue[Any]):
+    """What listeners were called with, in the order of their calls."""
+
+    def listener(self, *args: object) -> None:
+        self.put(args[0] if len(args) == 1 else args)
+
+    def next(self) -> Any:
+        return self.get(timeout=PATIENCE)

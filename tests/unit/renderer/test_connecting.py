@@ -1,0 +1,137 @@
+"""How a renderer connects, and what it says when it cannot."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from renderer import (
+    AccessDenied,
+    ConnectionClosed,
+    IpcError,
+    Overloaded,
+)
+from renderer.carrier import LinkBroken
+from renderer.wire import reasons
+from renderer.wire.frames import refusal
+from renderer.wire.link import Fate
+from tests.support.memory import PATIENCE, MemoryMain, MemoryRenderer
+
+
+def test_nothing_is_opened_before_it_is_needed(main: MemoryMain) -> None:
+    ipc = MemoryRenderer(main)
+    ipc.on("x", print)
+    ipc.handle("y", print)
+    assert (ipc.id, ipc.is_connected(), ipc.address) == (None, False, "memory")
+    ipc.close()
+    assert main.closed == 0
+
+
+def test_connecting_says_who_it_is(main: MemoryMain) -> None:
+    with MemoryRenderer(main, title="left", url="page.py") as ipc:
+        assert ipc.connect() is ipc
+        assert (ipc.id, ipc.is_connected()) == (1, True)
+        assert "is 1" in repr(ipc)
+    assert ipc.id is None
+    assert "not connected" in repr(ipc)
+    assert main.closed == 1
+
+
+def test_connecting_twice_changes_nothing(ipc: MemoryRenderer) -> None:
+    ipc.connect()
+    ipc.connect()
+    assert ipc.id == 1
+    with pytest.raises(IpcError, match=r"connected to memory; close\(\) comes first"):
+        ipc.connect("elsewhere")
+
+
+def test_the_address_is_the_programs_then_the_users_then_the_usual(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from renderer import IpcRenderer
+
+    monkeypatch.delenv("ELECTRON_IPC_ADDRESS", raising=False)
+    assert IpcRenderer().address == "127.0.0.1:50051"
+    monkeypatch.setenv("ELECTRON_IPC_ADDRESS", "unix:/tmp/main.sock")
+    assert IpcRenderer().address == "unix:/tmp/main.sock"
+    assert IpcRenderer("127.0.0.1:1").address == "127.0.0.1:1"
+
+
+def test_a_token_goes_into_a_header(main: MemoryMain) -> None:
+    for bad in ("line\nbreak", "é"):
+        with pytest.raises(ValueError, match="printable ASCII"):
+            MemoryRenderer(main, token=bad)
+
+
+def test_a_main_that_comes_up_late_is_found(
+    main: MemoryMain, ipc: MemoryRenderer
+) -> None:
+    refused = LinkBroken("refused", "not-sent", Fate.RESUME)
+    main.attempts = [refused, refused]
+    ipc.send("x", 1)
+    assert main.hear() == ("x", [1])
+    assert main.closed == 2
+
+
+def test_a_main_that_never_comes_is_told(
+    main: MemoryMain,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
+    main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 9
+    ipc = MemoryRenderer(main, connect_timeout=0.06)
+    with pytest.raises(ConnectionClosed) as closed:
+        ipc.send("x")
+    assert str(closed.value) == (
+        "no main process at memory after 0.06 s; start one with 'mainproc run main.py' "
+        "or set ELECTRON_IPC_ADDRESS"
+    )
+    assert closed.value.__notes__ == ["the last attempt: refused"]
+    assert closed.value.outcome == "not-sent"
+    assert [r.getMessage() for r in caplog.records] == [
+        "no main process at memory yet; waiting for one"
+    ]
+
+
+def test_a_main_that_hangs_is_not_waited_for_longer(main: MemoryMain) -> None:
+    main.take = lambda link, frame: None  # type: ignore[method-assign]  # deaf and dumb
+    ipc = MemoryRenderer(main, connect_timeout=0.01)
+    with pytest.raises(ConnectionClosed, match="no main process at memory"):
+        ipc.connect()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "error", "text"),
+    [
+        (AccessDenied("bad token"), AccessDenied, "bad token"),
+        (
+            LinkBroken("no service", "not-sent", Fate.GIVE_UP),
+            ConnectionClosed,
+            "cannot",
+        ),
+        (refusal(reasons.ACCESS_DENIED, "not you"), AccessDenied, "not you"),
+        (refusal(reasons.OVERLOADED, "full"), Overloaded, "full"),
+        (refusal(reasons.SHUTDOWN, "stopping"), ConnectionClosed, "stopping"),
+    ],
+    ids=["status", "foreign", "denied", "full", "stopping"],
+)
+def test_what_waiting_cannot_mend_fails_at_once(
+    main: MemoryMain, attempt: Any, error: type[IpcError], text: str
+) -> None:
+    main.attempts = [attempt]
+    with pytest.raises(error, match=text):
+        MemoryRenderer(main).connect()
+
+
+def test_close_ends_the_waiting_for_main(
+    main: MemoryMain, helpers: ThreadPoolExecutor
+) -> None:
+    main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 1000
+    ipc = MemoryRenderer(main, connect_timeout=PATIENCE)
+    connecting = helpers.submit(ipc.connect)
+    ipc.close()
+    with pytest.raises(ConnectionClosed, match="closed before"):
+        connecting.result(PATIENCE)
