@@ -41,6 +41,7 @@ class Workers:
         """
         self._room.acquire()
         if self._stopped:
+            self._room.release()  # the next one shall not wait, either
             return
         self._jobs.put(job)
         if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:

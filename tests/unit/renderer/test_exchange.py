@@ -1,0 +1,140 @@
+"""The writer's rest: who wakes it, and when it looks by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from renderer.exchange import Exchange
+from renderer.wire import messages
+from renderer.wire.frames import parse_hello, parse_request
+from renderer.wire.greeting import Admission
+from renderer.wire.limits import Limits
+from renderer.wire.session import Role, Session
+
+LIMITS = Limits(ack_delay=1000.0)
+
+
+class Link:
+    """Counts how often it is woken. The test writes its frames."""
+
+    def __init__(self) -> None:
+        self.wakes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+    def finish(self) -> None: ...
+
+    def cut(self) -> None: ...
+
+
+class Wire:
+    """An exchange that has been welcomed, and main."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.link = Link()
+        self.exchange = Exchange(Session(Role.RENDERER, limits=limits))
+        self.main = Session(Role.MAIN, admission=Admission(b"secret", "s", 1))
+        hello = self.exchange.next_frame()
+        assert hello is not None
+        epoch = self.main.accept(parse_hello(hello))
+        assert epoch is not None
+        self.epoch = epoch
+        self.main.receive(epoch, hello, 0.0)
+        assert self.exchange.next_frame() is None
+        self.exchange.begin(self.link)
+        self.down()
+        self.up()
+
+    def up(self) -> list[bytes]:
+        """Let the writer write until it rests."""
+        frames = list(iter(self.exchange.next_frame, None))
+        for frame in frames:
+            self.main.receive(self.epoch, frame, 0.0)
+        return frames
+
+    def down(self) -> None:
+        while (frame := self.main.next_frame(0.0)) is not None:
+            self.exchange.receive(frame)
+
+    def send_down(self) -> None:
+        self.main.put(messages.event("x", []))
+        self.down()
+        self.exchange.consume()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    wire = Wire(LIMITS)
+    wire.link.wakes = 0
+    return wire
+
+
+def test_a_resting_writer_is_woken_once(wire: Wire) -> None:
+    for number in range(5):
+        wire.exchange.send(messages.event("x", [number]))
+    assert wire.link.wakes == 1
+    assert [len(parse_request(frame).messages) for frame in wire.up()] == [1, 4]
+    wire.exchange.send(messages.event("x", []))
+    assert wire.link.wakes == 2
+
+
+def test_a_writer_that_is_not_resting_is_not_woken(wire: Wire) -> None:
+    wire.exchange.send(messages.event("x", []))
+    assert wire.exchange.next_frame() is not None  # and writes it
+    wire.exchange.send(messages.event("x", []))
+    assert wire.link.wakes == 1
+    assert len(wire.up()) == 1
+
+
+def test_with_traffic_no_message_wakes_the_writer_for_its_ack(wire: Wire) -> None:
+    wire.exchange.send(messages.event("x", []))
+    wire.up()
+    wire.link.wakes = 0
+    nap = wire.exchange.patience()
+    assert nap is not None
+    assert 0 < nap <= LIMITS.ack_delay
+    wire.send_down()
+    assert wire.link.wakes == 0
+
+
+def test_after_a_silence_the_first_message_sets_the_alarm(wire: Wire) -> None:
+    wire.up()  # the nap is over, and nothing was said
+    assert wire.exchange.patience() is None
+    wire.send_down()
+    assert wire.link.wakes == 1
+    assert wire.up() == []
+    assert wire.exchange.patience() is not None
+    wire.send_down()
+    assert wire.link.wakes == 1
+
+
+def test_a_quarter_of_the_window_is_acked_at_once() -> None:
+    wire = Wire(Limits(ack_delay=1000.0, window_messages=8))
+    wire.send_down()
+    assert wire.up() == []
+    wire.send_down()
+    (frame,) = wire.up()
+    assert parse_request(frame).ack == 2
+
+
+def test_an_ack_that_was_asked_for_is_written_at_once(wire: Wire) -> None:
+    wire.main.put(messages.event("x", []))
+    wire.main.request_ack()
+    wire.down()
+    assert wire.up() == []
+    wire.exchange.consume()
+    (frame,) = wire.up()
+    assert parse_request(frame).ack == 1
+
+
+def test_an_ack_is_written_when_its_time_has_come() -> None:
+    wire = Wire(Limits(ack_delay=0.0))
+    wire.send_down()
+    (frame,) = wire.up()
+    assert parse_request(frame).ack == 1
