@@ -20,7 +20,7 @@ from mainproc.config import DEFAULT_ADDRESS
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from mainproc.ipc_main import Handler, IpcMain, Listener
 from mainproc.reminder import remind_at_exit
-from mainproc.runner import Ready, Settings, addresses_of, run_main, serve_main
+from mainproc.runner import Ready, Settings, addresses_of, run_or_exit, serve_main
 from mainproc.web_contents import WebContents
 from renderer.wire.errors import (
     AccessDenied,
@@ -76,10 +76,11 @@ def run(
         uvloop: use uvloop; None: if it is installed.
 
     Raises:
-        IpcError: an address is in use, or cannot be listened on.
+        SystemExit: code 3, after a line on stderr: an address is in use, or cannot be
+            listened on.
     """
     settings = Settings(addresses_of(listen), grace, ready, exit_with_stdin, uvloop)
-    run_main(ipc, settings)
+    run_or_exit(ipc, settings)
 
 
 def serve(

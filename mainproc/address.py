@@ -15,6 +15,7 @@ from renderer.wire.errors import IpcError
 
 UNIX: Final = "unix:"
 _PATIENCE: Final = 1.0
+_LONGEST_PATH: Final = 107  # what fits into the kernel's sockaddr_un
 
 
 class AddressInUse(IpcError):
@@ -78,7 +79,9 @@ class UnixPath:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._path = Path(address.removeprefix(UNIX).removeprefix("//"))
+        path = address.removeprefix(UNIX).removeprefix("//")
+        self._is_path = 0 < len(os.fsencode(path)) <= _LONGEST_PATH
+        self._path = Path(path)
         self._lock: IO[bytes] | None = None
 
     def acquire(self) -> None:
@@ -87,6 +90,11 @@ class UnixPath:
         Raises:
             AddressInUse: another process has it, or it is no socket.
         """
+        if not self._is_path:
+            raise AddressInUse(
+                f"{self._address} is no socket to listen on; give unix:PATH "
+                f"with a path of at most {_LONGEST_PATH} bytes"
+            )
         try:
             lock = open(f"{self._path}.lock", "ab")  # noqa: SIM115 - held while serving
         except OSError as error:

@@ -19,11 +19,11 @@ _FAILED, _CANNOT_CONNECT, _INTERRUPTED = 1, 3, 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="electron-ipc", prog_name="mainproc")
 def main() -> None:
-    r"""Electron's ipc for every language: run a main process, or talk to one.
+    r"""Electron's ipc for every language: run a main process.
 
     \b
-    Exit codes: 0; 1 the other side answered with an error, or the script raised;
-    2 usage; 3 cannot connect, bind or keep the connection; 4 timeout; 130 Ctrl-C.
+    Exit codes: 0; 1 the script raised; 2 usage; 3 cannot listen; 130 told to stop
+    twice.
     """
 
 

@@ -218,7 +218,7 @@ class Dispatcher:
         if handler is None:
             error = no_handler(call.channel, *self._tables(contents))
             if self._first_time("unhandled", call.channel):
-                logger.warning("%s; asked by %r", error, contents)
+                logger.warning("%s asked in vain: %s", contents, error)
             call.refuse(error)
             return False
         event = IpcMainInvokeEvent(contents, call.channel, call)

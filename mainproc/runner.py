@@ -7,19 +7,22 @@ import contextlib
 import importlib.util
 import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+from mainproc.address import AddressInUse
 from mainproc.config import DEFAULT_ADDRESS, default_address
 from mainproc.ipc_main import IpcMain
+from mainproc.signals import StopSignals
 
 if TYPE_CHECKING:
     from mainproc.server import MainProcess
+
+_CANNOT_LISTEN: Final = 3
 
 Ready = Literal["text", "json"]
 
@@ -54,10 +57,20 @@ def run_main(ipc: IpcMain, settings: Settings) -> None:
         runner.run(_serve_until_told(ipc, settings))
 
 
+def run_or_exit(ipc: IpcMain, settings: Settings) -> None:
+    """Do the same for a program: where it cannot listen, say so and exit with 3."""
+    try:
+        run_main(ipc, settings)
+    except AddressInUse as error:
+        sys.stderr.write(f"mainproc: {error}\n")
+        sys.exit(_CANNOT_LISTEN)
+
+
 def serve_main(
     ipc: IpcMain, listen: str | Sequence[str], grace: float
 ) -> AbstractAsyncContextManager[MainProcess]:
     """Serve while a block runs; see `mainproc.serve`."""
+    _quieten_grpc()
     from mainproc.server import serving_main
 
     return serving_main(ipc, addresses_of(listen), grace)
@@ -70,32 +83,20 @@ def addresses_of(listen: str | Sequence[str]) -> tuple[str, ...]:
 
 
 async def _serve_until_told(ipc: IpcMain, settings: Settings) -> None:
+    _quieten_grpc()
     from mainproc.server import MainProcess
 
     main = MainProcess(ipc, settings.grace)
-    stop = _stop_on_signals()
+    signals = StopSignals(settings.grace)
+    signals.install()
     await main.start(settings.listen)
     if settings.exit_with_stdin:
-        _stop_at_end_of_stdin(stop)
+        _stop_at_end_of_stdin(signals.stop)
     _announce(main, settings.ready)
     try:
-        await stop.wait()
+        await signals.stop.wait()
     finally:
         await main.stop()
-
-
-def _stop_on_signals() -> asyncio.Event:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-
-    def told() -> None:
-        if stop.is_set():
-            os._exit(130)  # told twice: at once, whatever still runs
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told)
-    return stop
 
 
 def _stop_at_end_of_stdin(stop: asyncio.Event) -> None:
@@ -110,6 +111,11 @@ def _stop_at_end_of_stdin(stop: asyncio.Event) -> None:
             loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait, name="mainproc-stdin", daemon=True).start()
+
+
+def _quieten_grpc() -> None:
+    # What its core writes to stderr is told by our own errors; it reads this once.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def _announce(main: MainProcess, ready: str) -> None:

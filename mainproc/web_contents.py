@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import weakref
 from typing import TYPE_CHECKING, Final, Protocol, final
 
@@ -17,11 +18,27 @@ if TYPE_CHECKING:
     from mainproc.home import Home
     from mainproc.work import Work
 
+logger = logging.getLogger("ipc.main")
+
 _ids: Final = itertools.count(1)
 _all: Final[weakref.WeakValueDictionary[int, WebContents]] = (
     weakref.WeakValueDictionary()
 )
 _TITLE_QUOTED: Final = 40
+
+_warned: Final[set[str]] = set()
+_CHANNELS_REMEMBERED: Final = 1_000
+
+
+def _warn_of_one_shot(channel: str) -> None:
+    if channel in _warned or len(_warned) >= _CHANNELS_REMEMBERED:
+        return
+    _warned.add(channel)
+    logger.warning(
+        "an event on %r was not sent: its renderer has no session, only a send_sync; "
+        "it gets events when it calls connect() first",
+        channel,
+    )
 
 
 class Line(Protocol):
@@ -114,6 +131,7 @@ class WebContents:
         """
         parcel = messages.event(checked_channel(channel), args, self._default)
         if self._line is None:
+            _warn_of_one_shot(channel)
             return False
         try:
             return self._line.send(parcel)

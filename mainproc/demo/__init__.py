@@ -24,11 +24,20 @@ def run(address: str | None) -> int:
     """
     if address is not None:
         command = [sys.executable, "-m", "mainproc", "run", str(_HERE / "main.py")]
-        return subprocess.call([*command, "--listen", address])
+        return _call([*command, "--listen", address])
     with tempfile.TemporaryDirectory(prefix="mainproc-demo-") as folder:
         # Both know the address beforehand, whichever starts first.
         environment = {**os.environ, ADDRESS_VARIABLE: f"unix:{folder}/ipc.sock"}
         return _run_both(environment)
+
+
+def _call(command: list[str]) -> int:
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                pass  # the child was told, too, and ends in order
 
 
 def _run_both(environment: dict[str, str]) -> int:

@@ -10,7 +10,9 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from mainproc import IpcError, IpcMain, ipc, runner
 from mainproc.address import AddressInUse
 from mainproc.cli import main as command
 from renderer.wire import messages
-from tests.support.processes import PATIENCE, run_python, running_main
+from tests.support.processes import PATIENCE, RunningMain, run_python, running_main
 
 Write = Callable[[str, str], Path]
 
@@ -331,6 +333,55 @@ def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) ->
     assert heard[-1].goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
 
 
+HELD = """
+    import time
+    from mainproc import ipc
+
+    @ipc.on("hold")
+    def hold(event):
+        print("held", flush=True)
+        while True:
+            time.sleep(0.01)
+"""
+
+
+@contextmanager
+def held_by(main: RunningMain) -> Iterator[None]:
+    """Have a listener hold main while the block runs."""
+
+    def hold() -> None:
+        with pytest.raises(grpc.RpcError):
+            ask(main.address, "hold")
+
+    asking = threading.Thread(target=hold)
+    asking.start()
+    assert main.next_line() == "held"
+    yield
+    asking.join(PATIENCE)
+
+
+def test_a_held_main_ends_after_the_grace(write: Write) -> None:
+    held = write("held.py", HELD)
+    with running_main(held, "--grace", "0") as main, held_by(main):
+        main.process.send_signal(signal.SIGINT)
+        _, err = main.process.communicate(timeout=PATIENCE)
+
+    assert main.process.returncode == 1
+    said = err.splitlines()[-1]
+    assert said.startswith("mainproc: a listener or handler holds main (hold, held.py:")
+    assert said.endswith("); ended without it")
+
+
+def test_a_second_signal_ends_a_held_main_at_once(write: Write) -> None:
+    with running_main(write("held.py", HELD)) as main, held_by(main):
+        main.process.send_signal(signal.SIGINT)
+        main.process.send_signal(signal.SIGTERM)
+        _, err = main.process.communicate(timeout=PATIENCE)
+
+    assert main.process.returncode == 130
+    assert "Traceback" not in err
+
+
 def test_a_thread_that_does_not_end_holds_up_nobody(write: Write) -> None:
     with (
         running_main(write("main.py", SLOW), "--grace", "0") as running,
@@ -399,7 +450,7 @@ async def test_a_dead_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -
 
 async def test_a_socket_path_that_is_too_long(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 120)
-    with pytest.raises(AddressInUse, match="cannot listen on unix:"):
+    with pytest.raises(AddressInUse, match="is no socket to listen on; give unix:PATH"):
         async with mainproc.serve(IpcMain(), listen=f"unix:{path}"):
             pass
 
