@@ -28,14 +28,15 @@ from tests.support.shells import End, Life, Link, key_of
 GRACE = 30.0
 SIDES = st.sampled_from(["main", "renderer"])
 SMALL = st.integers(1, 6)
+RARELY = st.sampled_from([False] * 5 + [True])
 # What goes in one frame, what needs chunks, what is larger than most windows, and
 # what nobody takes.
 SIZES = st.sampled_from([0, 0, 0, 0, 100, 2_000, 5_000, 9_000, 15_000, 40_000])
 
 LIMITS = st.builds(
     Limits,
-    window_messages=st.integers(1, 9),
-    window_bytes=st.sampled_from([300, 4_000, 12_000, 100_000]),
+    window_messages=st.sampled_from([9, 5, 2, 1]),
+    window_bytes=st.sampled_from([100_000, 12_000, 4_000, 300]),
     max_frame_bytes=st.sampled_from([4_096, 8_192, 65_536]),
     max_message_bytes=st.sampled_from([10_000, 20_000]),
     batch_messages=st.integers(1, 4),
@@ -54,10 +55,12 @@ class Machine(RuleBasedStateMachine):
         self.mains: dict[bytes, End] = {}
         self.arrived: list[tuple[End, int, bytes]] = []  # messages, to come again
 
-    @initialize(main=LIMITS, renderer=LIMITS, resume=st.integers(0, 4))
-    def begin(self, main: Limits, renderer: Limits, resume: int) -> None:
-        self.limits, self.resume = (main, renderer), resume > 0
+    @initialize(main=LIMITS, renderer=LIMITS, once=RARELY, early=RARELY)
+    def begin(self, main: Limits, renderer: Limits, once: bool, early: bool) -> None:
+        self.limits, self.resume = (main, renderer), not once
         self.begin_anew()
+        if not early:
+            self.flow(3)
 
     def begin_anew(self) -> None:
         self.links.clear()
@@ -183,6 +186,11 @@ class Machine(RuleBasedStateMachine):
         event = pb.Event(channel=f"event {self.names}", packed=bytes(size))
         self.put(self.end(side), pb.Message(event=event), overshoot=overshoot)
 
+    @rule(side=SIDES, count=st.integers(2, 20), overshoot=st.booleans())
+    def burst(self, side: str, count: int, overshoot: bool) -> None:
+        for _ in range(count):
+            self.send(side, 0, overshoot)
+
     @rule(side=SIDES, size=SIZES)
     def call(self, side: str, size: int) -> None:
         self.names += 1
@@ -259,9 +267,26 @@ class Machine(RuleBasedStateMachine):
         data.draw(st.sampled_from(self.links[::-1]), "link").lose()
 
     @precondition(lambda self: self.may_attach())
-    @rule()
-    def attach_again(self) -> None:
+    @rule(hello=st.booleans())
+    def attach_again(self, hello: bool) -> None:
         self.attach()
+        if hello:
+            self.write_one(self.renderer)
+
+    @precondition(lambda self: self.may_attach())
+    @rule(race=st.booleans(), lose=st.booleans(), rounds=SMALL)
+    def come_back(self, race: bool, lose: bool, rounds: int) -> None:
+        """A new link, over which some frames get; or two, of which the later wins."""
+        old = self.links[-1]
+        if lose:
+            old.lose()
+        if race:
+            self.attach_again(True)
+        earlier = self.links[-1]
+        self.attach_again(True)
+        self.deliver_one(self.links[-1], "up")
+        self.deliver_one(earlier, "up")
+        self.flow(rounds)
 
     def may_attach(self) -> bool:
         session = self.renderer.session
@@ -292,18 +317,18 @@ class Machine(RuleBasedStateMachine):
             end.session.tick(self.now)
             self.absorb(end)
 
-    @rule(side=SIDES, sure=st.integers(0, 7))
-    def goodbye(self, side: str, sure: int) -> None:
+    @rule(side=SIDES, meant=RARELY)
+    def goodbye(self, side: str, meant: bool) -> None:
         end = self.end(side)
-        meant = not sure and end.state in ACCEPTS_MESSAGES
+        meant = meant and end.state in ACCEPTS_MESSAGES
         if meant or end.state is State.DRAINING:
             end.goodbye()
             self.absorb(end)
 
-    @rule()
-    def suspend(self) -> None:
+    @rule(meant=RARELY)
+    def suspend(self, meant: bool) -> None:
         end = self.end("main")
-        if end is self.renderer:
+        if end is self.renderer or not meant:
             return
         try:
             end.session.suspend(retry_after=1.0)
