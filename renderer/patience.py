@@ -39,10 +39,11 @@ class Patience:
         """When to call `doubt`."""
         self._pause = _FIRST_PAUSE_S
         self._warned = False
+        self._last: IpcError | None = None
 
     def doubt(self) -> None:
-        """Warn, once, that somebody is waiting."""
-        if not self._warned:
+        """Warn, once, that somebody is waiting, if it may take longer."""
+        if not self._warned and self._seconds > _WARN_AFTER_S:
             self._warned = True
             logger.warning("no main process at %s yet; waiting for one", self._address)
 
@@ -57,11 +58,12 @@ class Patience:
             IpcError: the last attempt failed in a way that time does not mend.
         """
         self._raise_if_final(error)
+        self._last = error or self._last
         left = self.deadline.left or 0.0
         if not left:
             gone = no_main(self._address, self._seconds)
-            if error is not None:
-                gone.add_note(f"the last attempt: {error}")
+            if self._last is not None:
+                gone.add_note(f"the last attempt: {self._last}")
             raise gone
         if not self.first_doubt.left:
             self.doubt()

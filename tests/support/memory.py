@@ -5,8 +5,12 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
+
+import grpc
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import IpcRenderer
@@ -25,33 +29,39 @@ PATIENCE = 10.0
 """Seconds after which something that should have happened long ago has not."""
 
 
+Arriving = queue.SimpleQueue[bytes | IpcError | None]
+"""What is on its way to a renderer: frames, and how the link ends."""
+
+
 class MemoryLink:
     """The renderer's end. Frames are written by whoever wakes it."""
 
     def __init__(self, main: MemoryMain, source: Source) -> None:
-        self.arriving: queue.SimpleQueue[bytes | IpcError | None] = queue.SimpleQueue()
+        self._arriving = main.begin()
         self._main = main
         self._source = source
 
     def __iter__(self) -> Iterator[bytes]:
-        while (item := self.arriving.get()) is not None:
-            if isinstance(item, IpcError):
-                raise item
-            yield item
+        return frames_in(self._arriving)
 
     def wake(self) -> None:
         with self._main.lock:
             while (frame := self._source.next_frame()) is not None:
-                self._main.take(self, frame)
+                self._main.take(self._arriving, frame)
 
     def finish(self) -> None:
         self.wake()
-        with self._main.lock:
-            if self._main.session.state is State.CLOSED:
-                self.arriving.put(None)
+        self._main.half_closed(self._arriving)
 
     def cut(self) -> None:
-        self.arriving.put(None)
+        self._arriving.put(None)
+
+
+def frames_in(arriving: Arriving) -> Iterator[bytes]:
+    while (item := arriving.get()) is not None:
+        if isinstance(item, IpcError):
+            raise item
+        yield item
 
 
 class MemoryMain:
@@ -79,17 +89,12 @@ class MemoryMain:
         self._heard: queue.SimpleQueue[events.Arrived] = queue.SimpleQueue()
         self._sessions = 0
         self._epoch = 0
-        self._link: MemoryLink | None = None
+        self._arriving: Arriving = queue.SimpleQueue()
 
     # ---- as a carrier ----------------------------------------------------------------
 
     def open(self, source: Source) -> MemoryLink:
         link = MemoryLink(self, source)
-        with self.lock:
-            self.session = Session(
-                Role.MAIN, limits=self.limits, admission=self._next()
-            )
-            self._link = link
         link.wake()
         return link
 
@@ -103,18 +108,33 @@ class MemoryMain:
     def close(self) -> None:
         self.closed += 1
 
-    def _next(self) -> Admission:
-        self._sessions += 1
-        return Admission(b"secret", "s", self._sessions)
-
     # ---- what arrives ----------------------------------------------------------------
 
-    def take(self, link: MemoryLink, frame: bytes) -> None:
-        if link is not self._link:
-            return
+    def begin(self) -> Arriving:
+        """Begin a session on a new link."""
+        with self.lock:
+            self._sessions += 1
+            admission = Admission(b"secret", "s", self._sessions)
+            self.session = Session(Role.MAIN, limits=self.limits, admission=admission)
+            self._arriving = queue.SimpleQueue()
+            return self._arriving
+
+    def take(self, arriving: Arriving, frame: bytes) -> None:
+        """Take a frame from the renderer that `arriving` goes to."""
+        with self.lock:
+            if arriving is self._arriving:
+                self._take(frame)
+
+    def half_closed(self, arriving: Arriving) -> None:
+        """Note that a renderer writes no more."""
+        with self.lock:
+            if self.session.state is State.CLOSED:
+                arriving.put(None)
+
+    def _take(self, frame: bytes) -> None:
         if self.session.state is State.NEW:
             if self.attempts:
-                self._refuse(link, self.attempts.pop(0))
+                self._refuse(self.attempts.pop(0))
                 return
             epoch = self.session.accept(parse_hello(frame))
             assert epoch is not None
@@ -124,10 +144,14 @@ class MemoryMain:
             self._note(event)
         self.flow()
 
-    def _refuse(self, link: MemoryLink, attempt: IpcError | bytes) -> None:
-        link.arriving.put(attempt)
+    def _refuse(self, attempt: IpcError | bytes) -> None:
+        self.write(attempt)
         if isinstance(attempt, bytes):
-            link.arriving.put(None)
+            self.write(None)
+
+    def write(self, item: bytes | IpcError | None) -> None:
+        """Write a frame that no session would, or end the link."""
+        self._arriving.put(item)
 
     def _note(self, event: events.SessionEvent) -> None:
         if isinstance(event, events.Arrived):
@@ -142,11 +166,10 @@ class MemoryMain:
 
     def flow(self) -> None:
         """Write what the session has."""
-        assert self._link is not None
         while (frame := self.session.next_frame(0.0)) is not None:
-            self._link.arriving.put(frame)
+            self.write(frame)
         if self.session.finished and self.session.state is State.CLOSED:
-            self._link.arriving.put(None)
+            self.write(None)
 
     def hear(self) -> tuple[str, list[Any]]:
         """Return the next event or call that arrived: channel and arguments."""
@@ -223,9 +246,8 @@ class MemoryMain:
     def drop(self, error: IpcError | None = None) -> None:
         """End the link without a word."""
         with self.lock:
-            assert self._link is not None
             self.session.cut(self._epoch, 0.0)
-            self._link.arriving.put(error)
+            self.write(error)
 
 
 class MemoryRenderer(IpcRenderer):
@@ -247,3 +269,37 @@ class Heard(queue.SimpleQueue[Any]):
 
     def next(self) -> Any:
         return self.get(timeout=PATIENCE)
+
+
+@contextmanager
+def served(main: MemoryMain) -> Generator[tuple[MemoryMain, str]]:
+    """Put a main in memory behind a gRPC server; yield it and its address."""
+
+    def stream(requests: Iterator[bytes], _: object) -> Iterator[bytes]:
+        arriving = main.begin()
+
+        def read() -> None:
+            try:
+                for frame in requests:
+                    main.take(arriving, frame)
+            except grpc.RpcError:
+                pass  # cancelled
+            main.half_closed(arriving)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        yield from frames_in(arriving)
+        reader.join(PATIENCE)
+
+    handler: Any = grpc.stream_stream_rpc_method_handler(stream)
+    service = grpc.method_handlers_generic_handler(
+        "electron_ipc.v1.IpcService", {"Stream": handler}
+    )
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield main, f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait(PATIENCE)

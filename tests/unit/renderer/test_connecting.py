@@ -80,7 +80,7 @@ def test_a_main_that_never_comes_is_told(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
+    monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.01)
     main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 9
     ipc = MemoryRenderer(main, connect_timeout=0.06)
     with pytest.raises(ConnectionClosed) as closed:
@@ -97,7 +97,7 @@ def test_a_main_that_never_comes_is_told(
 
 
 def test_a_main_that_hangs_is_not_waited_for_longer(main: MemoryMain) -> None:
-    main.take = lambda link, frame: None  # type: ignore[method-assign]  # deaf and dumb
+    main.take = lambda arriving, frame: None  # type: ignore[method-assign]  # deaf and dumb
     ipc = MemoryRenderer(main, connect_timeout=0.01)
     with pytest.raises(ConnectionClosed, match="no main process at memory"):
         ipc.connect()

@@ -106,8 +106,7 @@ def test_a_peer_that_breaks_the_contract(
     ipc.send("x")
     main.hear()
     main.send("unheard")
-    assert main._link is not None  # noqa: SLF001 - to write what no session would
-    main._link.arriving.put(b"\xff")  # noqa: SLF001
+    main.write(b"\xff")
     assert ipc.wait(PATIENCE) is False
     with pytest.raises(ConnectionClosed, match="broke the contract: malformed frame"):
         ipc.send("x")
