@@ -34,8 +34,8 @@ def read(entry: Json) -> pb.StreamRequest | pb.StreamResponse:
 
 
 def described(entry: Json) -> pb.StreamRequest | pb.StreamResponse:
-    kind = pb.StreamRequest if entry["as"] == "requests" else pb.StreamResponse
-    frame = kind()
+    frame: pb.StreamRequest | pb.StreamResponse
+    frame = pb.StreamRequest() if entry["as"] == "requests" else pb.StreamResponse()
     json_format.ParseDict(entry["frame"], frame)
     return frame
 
