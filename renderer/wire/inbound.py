@@ -44,6 +44,7 @@ class Inbound:
             RemoteProtocolError: numbers or messages that cannot be.
         """
         unknown: list[int] = []
+        free: list[pb.Message] = []
         counted = False
         number = self._inbox.start(first)
         for message in messages:
@@ -59,10 +60,10 @@ class Inbound:
             if fresh and _counts(kind, message):
                 counted = True
             else:
-                size -= message.ByteSize()
+                free.append(message)
             number = last + 1
         if counted and not self.closing:
-            self._inbox.note_frame(size)
+            self._inbox.note_frame(size - sum(each.ByteSize() for each in free))
         return unknown
 
     def _take(

@@ -1,6 +1,7 @@
 """Reads and writes proto/vectors/frames.json; README.md there has the notation."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from renderer.wire.frames import as_field, join, parse_request, parse_response
 
 FILE = Path(__file__).parents[4] / "proto" / "vectors" / "frames.json"
 VECTORS = json.loads(FILE.read_text())
-PARSE = {"requests": parse_request, "responses": parse_response}
+PARSE: dict[str, Callable[[bytes], pb.StreamRequest | pb.StreamResponse]] = {
+    "requests": parse_request,
+    "responses": parse_response,
+}
 
 Json = dict[str, Any]
 BOTH = [{"as": side, **entry} for side in PARSE for entry in VECTORS[side]]
