@@ -142,3 +142,12 @@ async def raw_page(channel: aio.Channel, **hello: Any) -> AsyncIterator[RawPage]
         yield page
     finally:
         await page.close()
+
+
+def ask(address: str, channel: str) -> Any:
+    """Return the answer to a sync message."""
+    with grpc.insecure_channel(address) as opened:
+        stub = ipc_pb2_grpc.IpcServiceStub(opened)
+        request = messages.sync_request(channel, ())
+        response = stub.SendSync(request, timeout=PATIENCE, wait_for_ready=True)
+        return messages.read_result(response, channel)

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import json
-import queue
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import textwrap
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from click.testing import CliRunner
 
 import mainproc
-from electron_ipc.v1 import ipc_pb2 as pb, ipc_pb2_grpc
 from mainproc import IpcError, IpcMain, ipc, runner
 from mainproc.address import AddressInUse
 from mainproc.cli import main as command
-from renderer.wire import messages
-from tests.support.processes import PATIENCE, RunningMain, run_python, running_main
-
-Write = Callable[[str, str], Path]
+from tests.integration.conftest import Write
+from tests.integration.main_support import ask
+from tests.support.processes import PATIENCE, run_python, running_main
 
 ANSWERING = """
     import sys
@@ -38,17 +31,6 @@ ANSWERING = """
     def who(event):
         event.return_value = [__name__, sys.argv[1:]]
 """
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def write(name: str, text: str) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(textwrap.dedent(text))
-        return path
-
-    return write
 
 
 @pytest.fixture
@@ -74,15 +56,6 @@ def unspoilt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def run_command(*arguments: str | Path, **options: Any) -> tuple[int, str, str]:
     return run_python("-m", "mainproc", "run", *arguments, **options)
-
-
-def ask(address: str, channel: str) -> Any:
-    """Return the answer to a sync message."""
-    with grpc.insecure_channel(address) as opened:
-        stub = ipc_pb2_grpc.IpcServiceStub(opened)
-        request = messages.sync_request(channel, ())
-        response = stub.SendSync(request, timeout=PATIENCE, wait_for_ready=True)
-        return messages.read_result(response, channel)
 
 
 # ---- running -------------------------------------------------------------------------
@@ -291,129 +264,6 @@ async def test_no_address(address: str, text: str) -> None:
 
 
 # ---- the end -------------------------------------------------------------------------
-
-SLOW = """
-    import asyncio, sys, time
-    from mainproc import ipc
-
-    go = asyncio.Event()
-
-    @ipc.handle("slow")
-    async def slow(event):
-        print("started", flush=True)
-        await asyncio.sleep(0.2)
-        return "finished"
-
-    @ipc.handle("endless", thread=True)
-    def endless(event):
-        print("started", flush=True)
-        time.sleep(1_000)
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) -> None:
-    with running_main(write("main.py", SLOW)) as running:
-        with grpc.insecure_channel(running.address) as channel:
-            frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
-            message = pb.Message.FromString(messages.call(1, "slow", ()).data)
-            frames.put(pb.StreamRequest(hello=pb.Hello(), messages=[message]))
-            link = ipc_pb2_grpc.IpcServiceStub(channel).Stream(iter(frames.get, None))
-            assert running.next_line() == "started"
-            running.process.send_signal(number)
-            heard = []
-            for frame in link:
-                heard.append(frame)
-                if frame.HasField("goodbye"):
-                    frames.put(pb.StreamRequest(goodbye=pb.Goodbye()))
-                    frames.put(None)
-        assert running.process.wait(PATIENCE) == 0
-    (reply,) = [message.reply for frame in heard for message in frame.messages]
-    assert reply.value.string_value == "finished"
-    assert heard[-1].goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
-
-
-HELD = """
-    import time
-    from mainproc import ipc
-
-    @ipc.on("hold")
-    def hold(event):
-        print("held", flush=True)
-        while True:
-            time.sleep(0.01)
-"""
-
-
-@contextmanager
-def held_by(main: RunningMain) -> Iterator[None]:
-    """Have a listener hold main while the block runs."""
-
-    def hold() -> None:
-        with pytest.raises(grpc.RpcError):
-            ask(main.address, "hold")
-
-    asking = threading.Thread(target=hold)
-    asking.start()
-    assert main.next_line() == "held"
-    yield
-    asking.join(PATIENCE)
-
-
-def test_a_held_main_ends_after_the_grace(write: Write) -> None:
-    held = write("held.py", HELD)
-    with running_main(held, "--grace", "0") as main, held_by(main):
-        main.process.send_signal(signal.SIGINT)
-        _, err = main.process.communicate(timeout=PATIENCE)
-
-    assert main.process.returncode == 1
-    said = err.splitlines()[-1]
-    assert said.startswith("mainproc: a listener or handler holds main (hold, held.py:")
-    assert said.endswith("); ended without it")
-
-
-def test_a_second_signal_ends_a_held_main_at_once(write: Write) -> None:
-    with running_main(write("held.py", HELD)) as main, held_by(main):
-        main.process.send_signal(signal.SIGINT)
-        main.process.send_signal(signal.SIGTERM)
-        _, err = main.process.communicate(timeout=PATIENCE)
-
-    assert main.process.returncode == 130
-    assert "Traceback" not in err
-
-
-def test_a_thread_that_does_not_end_holds_up_nobody(write: Write) -> None:
-    with (
-        running_main(write("main.py", SLOW), "--grace", "0") as running,
-        grpc.insecure_channel(running.address) as channel,
-    ):
-        stub = ipc_pb2_grpc.IpcServiceStub(channel)
-        message = pb.Message.FromString(messages.call(1, "endless", ()).data)
-        link = stub.Stream(
-            iter([pb.StreamRequest(hello=pb.Hello(), messages=[message])])
-        )
-        assert running.next_line() == "started"
-        running.process.terminate()
-        assert running.process.wait(PATIENCE) == 0
-        link.cancel()
-
-
-def test_the_end_of_standard_input(write: Write) -> None:
-    main = write("main.py", ANSWERING)
-    words = [sys.executable, "-m", "mainproc", "run", "--exit-with-stdin"]
-    words += ["--listen", "127.0.0.1:0", "--ready", "json", str(main)]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(words, **pipes) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(b"whatever a parent may say\n")
-        process.stdin.flush()
-        assert process.stdout.readline()
-        process.stdin.close()
-        assert process.wait(PATIENCE) == 0
-
-
-# ---- unix: ---------------------------------------------------------------------------
 
 
 async def test_a_socket_path(tmp_path: Path) -> None:

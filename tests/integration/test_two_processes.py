@@ -7,29 +7,16 @@ import random
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 import renderer
 from renderer import ConnectionClosed, IpcRenderer
+from tests.integration.conftest import Write
 from tests.support.processes import PATIENCE, RunningMain, run_python, running_main
-
-Script = Callable[[str, str], Path]
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Script:
-    def write(name: str, text: str) -> Path:
-        path = tmp_path / name
-        path.write_text(textwrap.dedent(text))
-        return path
-
-    return write
 
 
 def page_environment(main: RunningMain) -> dict[str, str]:
@@ -68,10 +55,10 @@ SEED_PAGE = """
     ids=["python", "camelCase"],
 )
 def test_the_seeds_two_programs(
-    script: Script, return_value: str, send_sync: str
+    write: Write, return_value: str, send_sync: str
 ) -> None:
-    main_py = script("main.py", SEED_MAIN.format(return_value=return_value))
-    page_py = script("page.py", SEED_PAGE.format(send_sync=send_sync))
+    main_py = write("main.py", SEED_MAIN.format(return_value=return_value))
+    page_py = write("page.py", SEED_PAGE.format(send_sync=send_sync))
     with running_main(main_py) as main:
         page = subprocess.Popen(
             [sys.executable, "-m", "renderer", str(page_py)],
@@ -120,15 +107,15 @@ COLLECTING_MAIN = """
 
 
 @pytest.fixture
-def collecting(script: Script) -> Iterator[RunningMain]:
-    with running_main(script("main.py", COLLECTING_MAIN)) as main:
+def collecting(write: Write) -> Iterator[RunningMain]:
+    with running_main(write("main.py", COLLECTING_MAIN)) as main:
         yield main
 
 
 def test_sends_as_the_last_lines_of_a_script_arrive(
-    script: Script, collecting: RunningMain
+    write: Write, collecting: RunningMain
 ) -> None:
-    page = script(
+    page = write(
         "page.py",
         """
         from renderer import ipc
@@ -191,8 +178,8 @@ WAITING_MAIN = """
 
 
 @pytest.fixture
-def waiting(script: Script) -> Iterator[RunningMain]:
-    with running_main(script("main.py", WAITING_MAIN)) as main:
+def waiting(write: Write) -> Iterator[RunningMain]:
+    with running_main(write("main.py", WAITING_MAIN)) as main:
         yield main
 
 
@@ -216,9 +203,9 @@ def test_killing_main_fails_every_waiting_call(waiting: RunningMain) -> None:
 
 
 def test_killing_a_renderer_cancels_its_handlers(
-    script: Script, waiting: RunningMain
+    write: Write, waiting: RunningMain
 ) -> None:
-    page = script(
+    page = write(
         "page.py",
         """
         from renderer import ipc
@@ -269,8 +256,8 @@ FLOODING_MAIN = """
 
 
 @pytest.fixture
-def flooding(script: Script) -> Iterator[RunningMain]:
-    with running_main(script("main.py", FLOODING_MAIN)) as main:
+def flooding(write: Write) -> Iterator[RunningMain]:
+    with running_main(write("main.py", FLOODING_MAIN)) as main:
         yield main
 
 

@@ -1,0 +1,144 @@
+"""How a main process ends: signals, held loops, threads, standard input."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+from electron_ipc.v1 import ipc_pb2 as pb, ipc_pb2_grpc
+from renderer.wire import messages
+from tests.integration.conftest import Write
+from tests.integration.main_support import ask
+from tests.support.processes import PATIENCE, RunningMain, running_main
+
+SLOW = """
+    import asyncio, sys, time
+    from mainproc import ipc
+
+    go = asyncio.Event()
+
+    @ipc.handle("slow")
+    async def slow(event):
+        print("started", flush=True)
+        await asyncio.sleep(0.2)
+        return "finished"
+
+    @ipc.handle("endless", thread=True)
+    def endless(event):
+        print("started", flush=True)
+        time.sleep(1_000)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) -> None:
+    with running_main(write("main.py", SLOW)) as running:
+        with grpc.insecure_channel(running.address) as channel:
+            frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            message = pb.Message.FromString(messages.call(1, "slow", ()).data)
+            frames.put(pb.StreamRequest(hello=pb.Hello(), messages=[message]))
+            link = ipc_pb2_grpc.IpcServiceStub(channel).Stream(iter(frames.get, None))
+            assert running.next_line() == "started"
+            running.process.send_signal(number)
+            heard = []
+            for frame in link:
+                heard.append(frame)
+                if frame.HasField("goodbye"):
+                    frames.put(pb.StreamRequest(goodbye=pb.Goodbye()))
+                    frames.put(None)
+        assert running.process.wait(PATIENCE) == 0
+    (reply,) = [message.reply for frame in heard for message in frame.messages]
+    assert reply.value.string_value == "finished"
+    assert heard[-1].goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
+
+
+HELD = """
+    import time
+    from mainproc import ipc
+
+    @ipc.on("hold")
+    def hold(event):
+        print("held", flush=True)
+        while True:
+            time.sleep(0.01)
+"""
+
+
+@contextmanager
+def held_by(main: RunningMain) -> Iterator[None]:
+    """Have a listener hold main while the block runs."""
+
+    def hold() -> None:
+        with pytest.raises(grpc.RpcError):
+            ask(main.address, "hold")
+
+    asking = threading.Thread(target=hold)
+    asking.start()
+    assert main.next_line() == "held"
+    yield
+    asking.join(PATIENCE)
+
+
+def test_a_held_main_ends_after_the_grace(write: Write) -> None:
+    held = write("held.py", HELD)
+    with running_main(held, "--grace", "0") as main, held_by(main):
+        main.process.send_signal(signal.SIGINT)
+        _, err = main.process.communicate(timeout=PATIENCE)
+
+    assert main.process.returncode == 1
+    said = err.splitlines()[-1]
+    assert said.startswith("mainproc: a listener or handler holds main (hold, held.py:")
+    assert said.endswith("); ended without it")
+
+
+def test_a_second_signal_ends_a_held_main_at_once(write: Write) -> None:
+    with running_main(write("held.py", HELD)) as main, held_by(main):
+        main.process.send_signal(signal.SIGINT)
+        main.process.send_signal(signal.SIGTERM)
+        _, err = main.process.communicate(timeout=PATIENCE)
+
+    assert main.process.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_a_thread_that_does_not_end_holds_up_nobody(write: Write) -> None:
+    with (
+        running_main(write("main.py", SLOW), "--grace", "0") as running,
+        grpc.insecure_channel(running.address) as channel,
+    ):
+        stub = ipc_pb2_grpc.IpcServiceStub(channel)
+        message = pb.Message.FromString(messages.call(1, "endless", ()).data)
+        link = stub.Stream(
+            iter([pb.StreamRequest(hello=pb.Hello(), messages=[message])])
+        )
+        assert running.next_line() == "started"
+        running.process.terminate()
+        assert running.process.wait(PATIENCE) == 0
+        link.cancel()
+
+
+def test_the_end_of_standard_input(write: Write) -> None:
+    main = write("main.py", "")
+    words = [sys.executable, "-m", "mainproc", "run", "--exit-with-stdin"]
+    words += ["--listen", "127.0.0.1:0", "--ready", "json", str(main)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"whatever a parent may say\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+
+
+# ---- unix: ---------------------------------------------------------------------------
