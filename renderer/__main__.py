@@ -32,8 +32,8 @@ def run(arguments: Sequence[str]) -> int:
         return _help(arguments)
     try:
         code = _run_script(arguments)
-        if code == _OK and not wait_for_all():
-            return _complain("the connection to main broke", _NO_CONNECTION)
+        if code == _OK:
+            wait_for_all()
     except ConnectionClosed as error:
         return _complain(str(error), _NO_CONNECTION)
     except KeyboardInterrupt:

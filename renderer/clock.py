@@ -16,7 +16,7 @@ class Clock:
     """Runs short jobs, each at its time or a little later, on a thread of its own."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may call what it interrupted
         self._jobs: list[tuple[float, int, Callable[[], object]]] = []
         self._count = itertools.count()  # jobs of the same time are not compared
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()

@@ -33,7 +33,7 @@ from renderer.wire.link import Fate
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
 from renderer.wire.state import State
-from renderer.wire.terms import turned_away
+from renderer.wire.terms import read_sync_response, turned_away
 from renderer.wire.values import Default
 
 logger = logging.getLogger("ipc.renderer")
@@ -83,7 +83,7 @@ class Connection:
         self, carrier: Carrier, session: Session, dispatcher: Dispatcher, address: str
     ) -> None:
         self.address = address
-        self.carrier = carrier
+        self._carrier = carrier
         self.opened = False
         """Welcome was heard."""
         self.parted = False
@@ -114,11 +114,6 @@ class Connection:
         """The number of this renderer's WebContents in main."""
         return self._session.welcome.web_contents_id
 
-    @property
-    def token(self) -> bytes:
-        """The session's secret."""
-        return self._session.welcome.token
-
     # ---- calls -----------------------------------------------------------------------
 
     def invoke(
@@ -136,7 +131,7 @@ class Connection:
             PayloadTooLarge: main does not take as much.
             IpcTimeout: the window was full for the whole time.
         """
-        id = self._next_id()
+        id = next(self._ids)
         parcel = messages.call(
             id, channel, args, timeout=deadline.left, default=default
         )
@@ -163,7 +158,7 @@ class Connection:
             PayloadTooLarge: main does not take as much.
             IpcTimeout: there was no reply in time. Main is told.
         """
-        id = self._next_id()
+        id = next(self._ids)
         parcel = messages.call(
             id, channel, args, sync=True, timeout=deadline.left, default=default
         )
@@ -181,16 +176,25 @@ class Connection:
             raise got
         return messages.read_result(got.reply, channel)
 
-    def unary(self) -> tuple[int, int]:
-        """Return the number after which a unary sync message comes, and its id."""
+    def send_sync_unary(
+        self,
+        channel: str,
+        args: Sequence[object],
+        deadline: Deadline,
+        default: Default | None,
+    ) -> Any:
+        """Like `send_sync`, beside the stream, behind what was put on it so far."""
         self.exchange.check()
-        return self._session.outbox.last, next(self._ids)
-
-    def _next_id(self) -> int:
-        if self.exchange.is_interrupted():
-            text = "not possible here: this interrupted a message of the same thread"
-            raise IpcError(text)
-        return next(self._ids)
+        request = messages.sync_request(channel, args, default)
+        request.token = self._session.welcome.token
+        request.after, request.id = self._session.outbox.last, next(self._ids)
+        try:
+            response = self._carrier.send_sync(
+                request.SerializeToString(), deadline.left
+            )
+        except IpcTimeout:
+            raise no_reply(channel, deadline) from None
+        return read_sync_response(response, channel)
 
     def _sent(self, id: int, caller: Caller, number: int) -> None:
         caller.number = number
@@ -310,7 +314,7 @@ class Connection:
         if self.opened and not self._closing:
             self._tell()
         self._clock.stop()
-        self.carrier.close()
+        self._carrier.close()
         self._dispatcher.end()
         self.over = True
         self.exchange.turned()

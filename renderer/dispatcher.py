@@ -73,7 +73,7 @@ class ThreadDispatcher:
         self._queue: queue.SimpleQueue[Arrived | Job | None] = queue.SimpleQueue()
         self._stopped = False
         self._ended = False
-        self._ending = threading.Lock()
+        self._ending = threading.RLock()  # a signal handler may post, too
         self._handed: queue.SimpleQueue[None] = queue.SimpleQueue()
         room = DEFAULT_LIMITS.max_running
         self._in_order = Workers("listener", threads=1, room=room)

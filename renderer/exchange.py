@@ -113,6 +113,7 @@ class Exchange:
             PayloadTooLarge: the peer does not take as much.
             IpcTimeout: the window was full until the deadline.
         """
+        self._refuse_interrupting()
         with self._lock:
             self._owner = get_ident()
             waits = parcel.counted and self._is_crowded(parcel)
@@ -174,6 +175,10 @@ class Exchange:
         """Tell whether the caller has interrupted its own thread in here."""
         return self._owner == get_ident() and self._lock.locked()
 
+    def _refuse_interrupting(self) -> None:
+        if self.is_interrupted():
+            raise IpcError("not possible here: it interrupted ipc in the same thread")
+
     # ---- changing it -----------------------------------------------------------------
 
     def receive(self, frame: bytes) -> list[events.SessionEvent]:
@@ -204,7 +209,12 @@ class Exchange:
     def change(
         self, how: Callable[[Session], object] | None = None
     ) -> list[events.SessionEvent]:
-        """Do something to the session; return what it led to."""
+        """Do something to the session; return what it led to.
+
+        Raises:
+            IpcError: the caller has interrupted its own thread in here.
+        """
+        self._refuse_interrupting()
         with self._lock:
             self._owner = get_ident()
             if how is not None:
@@ -233,6 +243,7 @@ class Exchange:
         self, ready: Callable[[], bool], deadline: Deadline, bells: Bells
     ) -> bool:
         """Wait until `ready`, called under the lock, is true; return whether it is."""
+        self._refuse_interrupting()
         bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         in_time = True
         try:

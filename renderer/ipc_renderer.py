@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypedDict, TypeVar, overload
 
 from renderer.reports import ErrorHook, Reports
@@ -65,13 +67,19 @@ class Settings:
 
     def session(self) -> Session:
         """Return a new session as these settings introduce it."""
-        hello = introduction(
-            version=version("electron-ipc"), url=self.url, title=self.title
-        )
+        hello = introduction(version=_version(), url=self.url, title=self.title)
         return Session(Role.RENDERER, limits=DEFAULT_LIMITS, hello=hello)
 
 
 _VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
+
+
+@cache
+def _version() -> str:
+    try:
+        return version("electron-ipc")
+    except PackageNotFoundError:  # packed into a program, without metadata
+        return ""
 
 
 def _is_header(token: str) -> bool:
@@ -85,6 +93,15 @@ def no_main(address: str, seconds: float) -> ConnectionClosed:
         f"start one with 'mainproc run main.py' or set {_VARIABLE}",
         "not-sent",
     )
+
+
+def is_async(fn: object) -> bool:
+    """Tell whether calling this gives a coroutine."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    if not (inspect.isroutine(fn) or inspect.isclass(fn)):
+        fn = getattr(fn, "__call__", fn)  # noqa: B004 - the method, not whether it is
+    return inspect.iscoroutinefunction(fn)
 
 
 class Channels:
@@ -308,5 +325,6 @@ __all__ = (
     "Channels",
     "Options",
     "Settings",
+    "is_async",
     "no_main",
 )

@@ -26,7 +26,7 @@ _PART_S: Final = 1.0
 Leave = Callable[[float, float], int]
 """Flushes, for so many seconds, and parts, for so many; returns what is unconfirmed."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _leaves: dict[Leave, tuple[str, int]] = {}  # to the address, and whose process it is
 _hooked = False
 
@@ -44,7 +44,13 @@ def connected(address: str, leave: Leave) -> None:
         if not _hooked:
             # After grpc was imported, so that this runs before hooks of its own.
             atexit.register(leave_all)
+            os.register_at_fork(after_in_child=_forget_parents_lock)
             _hooked = True
+
+
+def _forget_parents_lock() -> None:
+    global _lock
+    _lock = threading.RLock()  # a thread that was not forked may have held it
 
 
 def disconnected(leave: Leave) -> None:

@@ -25,7 +25,7 @@ class OneShots:
 
     def __init__(self, carrier: Callable[[], Carrier]) -> None:
         self._open = carrier
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may close what it interrupted
         self._carrier: Carrier | None = None
 
     def send_sync(

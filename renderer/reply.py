@@ -86,7 +86,7 @@ class Reply(Future[T]):
         self._channel = channel
         self._id = id
         self._line = line
-        self._decoding = threading.Lock()
+        self._decoding = threading.RLock()  # a signal handler may look, too
         self._value: list[Any] = []  # the decoded result, once somebody wanted it
         self._unseen: IpcError | None = None  # a failure that nobody has looked at
 

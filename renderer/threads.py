@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
 from renderer import lifetime
 from renderer.carrier import Carrier
 from renderer.connection import DRAIN_S, Connection, how_many
-from renderer.deadline import Deadline, no_reply
+from renderer.deadline import Deadline
 from renderer.dispatcher import ThreadDispatcher
-from renderer.ipc_renderer import Channels, Options, Settings
+from renderer.ipc_renderer import Channels, Options, Settings, is_async, no_main
 from renderer.lifetime import quiet_interrupts
 from renderer.one_shot import OneShots
 from renderer.patience import Patience
@@ -25,7 +24,6 @@ from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
 from renderer.wire.listeners import Kind, checked_channel
-from renderer.wire.terms import read_sync_response
 from renderer.wire.values import Default
 from renderer.workers import Job
 
@@ -86,7 +84,8 @@ class IpcRenderer(Channels):
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()  # held while connecting
+        self._attempt: Connection | None = None  # to connect, under way
         self._connection: Connection | None = None
         self._dispatcher: ThreadDispatcher | None = None
         self._one_shots = OneShots(self._carrier)
@@ -140,7 +139,7 @@ class IpcRenderer(Channels):
             self._begin()
         settings = self._settings.changed(address, options)
         deadline = Deadline(settings.connect_timeout)
-        with self._opening:
+        with self._alone(deadline):
             previous = self._connection
             if previous is not None and previous.error is None:
                 if previous.address == settings.target:
@@ -167,19 +166,34 @@ class IpcRenderer(Channels):
             raise ConnectionClosed(
                 "it was closed; connect() opens it again", "not-sent"
             )
-        with self._opening:
+        with self._alone(deadline):
             if self._connection is None:
                 self._connection = self._open(self._patience(deadline))
             return self._connection
 
+    @contextmanager
+    def _alone(self, deadline: Deadline) -> Generator[None]:
+        """Let one thread connect, and not what interrupts it."""
+        left = -1.0 if deadline.left is None else deadline.left
+        if not self._opening.acquire(timeout=left):
+            raise no_main(self._settings.target, deadline.timeout or 0.0)
+        try:
+            if self._attempt is not None:
+                raise IpcError("not possible here: it interrupted connect()")
+            yield
+        finally:
+            self._opening.release()
+
     def _open(self, patience: Patience) -> Connection:
         while True:
             connection, dispatcher = self._start()
+            self._attempt = connection
             try:
                 if not connection.wait_opened(patience.first_doubt):
                     patience.doubt()
                     connection.wait_opened(patience.deadline)
             finally:
+                self._attempt = None
                 if not connection.opened:
                     connection.cut()
             if connection.opened:
@@ -196,8 +210,12 @@ class IpcRenderer(Channels):
             at_end=self._on_disconnect,
             before=self._dispatcher,
         )
-        session = settings.session()
-        connection = Connection(self._carrier(), session, dispatcher, settings.target)
+        session, address = settings.session(), settings.target
+        try:
+            connection = Connection(self._carrier(), session, dispatcher, address)
+        except RuntimeError as error:  # the interpreter starts no thread any more
+            text = f"cannot connect to {address}: {error}"
+            raise ConnectionClosed(text, "not-sent") from error
         return connection, dispatcher
 
     def _carrier(self) -> Carrier:
@@ -324,17 +342,8 @@ class IpcRenderer(Channels):
         self, channel: str, /, *args: object, timeout: float | None = 30.0
     ) -> Any:
         """Like `send_sync`, beside the stream, in its place among what is on it."""
-        deadline = Deadline(timeout)
-        line = self._line(deadline)
-        request = messages.sync_request(channel, args, self._settings.default)
-        request.after, request.id = line.unary()
-        request.token = line.token
-        try:
-            data = request.SerializeToString()
-            response = line.carrier.send_sync(data, deadline.left)
-        except IpcTimeout:
-            raise no_reply(channel, deadline) from None
-        return read_sync_response(response, channel)
+        deadline, default = Deadline(timeout), self._settings.default
+        return self._line(deadline).send_sync_unary(channel, args, deadline, default)
 
     # ---- waiting ---------------------------------------------------------------------
 
@@ -403,9 +412,17 @@ class IpcRenderer(Channels):
         Both together take 10 s at most; what main has not confirmed then is logged.
         Listeners are not called any more, calls under way fail with `ConnectionClosed`.
         Nothing happens if there is no connection. Afterwards only `connect` opens one.
+        In a signal handler that interrupts this object it goes on behind the handler.
         """
         self._closed.set()
         if self._pid != os.getpid():
+            return
+        connection, attempt = self._connection, self._attempt
+        if attempt is not None:
+            attempt.cut()
+        if connection is not None and connection.exchange.is_interrupted():
+            # By a signal handler, in the same thread: it has to return first.
+            threading.Thread(target=self.close, name="electron-ipc close").start()
             return
         self._one_shots.close()
         count = self._leave(_FLUSH_S, _PART_S)
@@ -444,41 +461,33 @@ class IpcRenderer(Channels):
         state = f"is {self.id}" if self.is_connected() else "not connected"
         return f"<IpcRenderer at {self.address}, {state}>"
 
-    def _is_listening(self) -> bool:
+    def _stay(self) -> IpcError | None:
+        """Wait if there is something to listen for; return why that was cut short."""
         names = (*self._table.names("listener"), *self._table.names("handler"))
-        return bool(names) and not self._closed.is_set()
+        if not names or self._closed.is_set() or self.wait():
+            return None
+        return self._line().error
 
     def _check(self, kind: Kind, channel: str, fn: object) -> None:
-        if inspect.iscoroutinefunction(_called(fn)):
+        if is_async(fn):
             raise TypeError(
                 f"the {kind} for {quote(channel)} is async; use a plain def here, "
                 "or renderer.aio"
             )
 
 
-def wait_for_all() -> bool:
+def wait_for_all() -> None:
     """Wait for every renderer of this program that listens to something.
 
-    Returns:
-        False if the connection of one of them broke.
-
     Raises:
-        ConnectionClosed: there is no main process for one of them.
+        ConnectionClosed: there is no main process for one of them, or the connection
+            of one of them broke.
     """
-    parted = True
-    for renderer in tuple(_renderers):
-        # Private: of no use to programs, which know what they made.
-        if renderer._is_listening():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            parted &= renderer.wait()
-    return parted
-
-
-def _called(fn: object) -> object:
-    while isinstance(fn, partial):
-        fn = fn.func
-    if inspect.isroutine(fn) or inspect.isclass(fn):
-        return fn
-    return getattr(fn, "__call__", fn)  # noqa: B004 - the method, not whether it is
+    # Private: of no use to programs, which know what they made.
+    ends = [r._stay() for r in tuple(_renderers)]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    for error in ends:
+        if error is not None:
+            raise ConnectionClosed(str(error))
 
 
 __all__ = ("IpcRenderer", "wait_for_all")

@@ -11,10 +11,13 @@ import pytest
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import (
     ConnectionClosed,
+    IpcError,
     IpcTimeout,
 )
 from renderer.carrier import LinkBroken
-from renderer.wire import events, reasons
+from renderer.connection import Connection
+from renderer.deadline import Deadline
+from renderer.wire import events, messages, reasons
 from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
 from renderer.wire.parcel import Parcel
@@ -257,3 +260,69 @@ def test_what_main_gives_up_is_told(
     ipc.flush(PATIENCE)
     ipc.close()
     assert "main gave up 1 messages on 'x' for this renderer" in caplog.text
+
+
+# ---- by a signal handler -------------------------------------------------------------
+
+
+def test_what_interrupts_ipc_itself_cannot_wait(
+    main: MemoryMain, ipc: MemoryRenderer
+) -> None:
+    ipc.connect()
+    line = ipc._line()  # noqa: SLF001 - to stand under the lock
+
+    def interrupted(_: int) -> None:
+        for use in (ipc.flush, ipc.drain, ipc.wait):
+            with pytest.raises(IpcError, match="not possible here"):
+                use()
+        ipc.close()  # goes on behind this
+
+    line.exchange.put(messages.event("x", []), interrupted)
+    assert ipc.wait(PATIENCE) is True
+    assert main.hear() == ("x", [])
+
+
+def test_what_interrupts_connecting_can_only_end_it(
+    main: MemoryMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_opened = Connection.wait_opened
+
+    def interrupted(connection: Connection, deadline: Deadline) -> bool:
+        with pytest.raises(IpcError, match="not possible here"):
+            ipc.send("x")
+        ipc.close()
+        return wait_opened(connection, deadline)
+
+    ipc = MemoryRenderer(main, connect_timeout=PATIENCE)
+    monkeypatch.setattr(Connection, "wait_opened", interrupted)
+    monkeypatch.setattr(main, "take", lambda arriving, frame: None)  # deaf and dumb
+    with pytest.raises(ConnectionClosed, match="closed before"):
+        ipc.connect()
+
+
+def test_who_waits_for_another_to_connect_has_a_timeout(
+    main: MemoryMain, helpers: ThreadPoolExecutor
+) -> None:
+    main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 1000
+    ipc = MemoryRenderer(main, connect_timeout=PATIENCE)
+    connecting = helpers.submit(ipc.connect)
+    while not main.closed:
+        pass
+    with pytest.raises(ConnectionClosed, match="no main process at memory"):
+        ipc.flush(0.01)
+    ipc.close()
+    with pytest.raises(ConnectionClosed):
+        connecting.result(PATIENCE)
+
+
+def test_a_program_that_ends_connects_no_more(
+    main: MemoryMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(
+        ConnectionClosed, match="cannot connect to memory: can't create"
+    ):
+        MemoryRenderer(main).send("x")
