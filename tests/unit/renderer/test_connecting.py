@@ -80,13 +80,13 @@ def test_a_main_that_never_comes_is_told(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.01)
+    monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
     main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 9
-    ipc = MemoryRenderer(main, connect_timeout=0.06)
+    ipc = MemoryRenderer(main, connect_timeout=0.3)
     with pytest.raises(ConnectionClosed) as closed:
         ipc.send("x")
     assert str(closed.value) == (
-        "no main process at memory after 0.06 s; start one with 'mainproc run main.py' "
+        "no main process at memory after 0.3 s; start one with 'mainproc run main.py' "
         "or set ELECTRON_IPC_ADDRESS"
     )
     assert closed.value.__notes__ == ["the last attempt: refused"]
