@@ -8,7 +8,22 @@ import queue
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import final
+from typing import Final, final
+
+Job = Callable[[], object]
+
+_MOST_CANCELLED: Final = 1_000
+
+
+@final
+class Alarm:
+    """A job and its time."""
+
+    __slots__ = ("job", "when")
+
+    def __init__(self, when: float, job: Job) -> None:
+        self.when = when
+        self.job: Job | None = job
 
 
 @final
@@ -16,44 +31,57 @@ class Clock:
     """Runs short jobs, each at its time or a little later, on a thread of its own."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal handler may call what it interrupted
-        self._jobs: list[tuple[float, int, Callable[[], object]]] = []
-        self._count = itertools.count()  # jobs of the same time are not compared
+        # A signal handler may call what it interrupted.
+        self._lock = threading.RLock()
+        # The number keeps alarms of the same time from being compared.
+        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._count = itertools.count()
+        self._cancelled = 0  # of these
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._stopped = False
 
-    def call_at(self, when: float, job: Callable[[], object]) -> None:
+    def call_at(self, when: float, job: Job) -> Alarm:
         """Run a job at a time of the monotonic clock; never, if stopped before.
 
         Raises:
             RuntimeError: the interpreter is ending and starts no thread any more.
         """
+        alarm = Alarm(when, job)
         with self._lock:
             if self._stopped:
-                return
+                return alarm
             if self._thread is None:
-                thread = threading.Thread(
-                    target=self._run, name="electron-ipc clock", daemon=True
-                )
+                name = "electron-ipc clock"
+                thread = threading.Thread(target=self._run, name=name, daemon=True)
                 thread.start()
                 self._thread = thread
-            heapq.heappush(self._jobs, (when, next(self._count), job))
-            first = self._jobs[0][0] == when
+            heapq.heappush(self._alarms, (when, next(self._count), alarm))
+            first = self._alarms[0][2] is alarm
         if first:
             self._bell.put(None)
+        return alarm
+
+    def cancel(self, alarm: Alarm) -> None:
+        """Do not run a job after all."""
+        with self._lock:
+            alarm.job = None
+            self._cancelled += 1
+            # Most calls are answered long before their time is over.
+            if self._cancelled > max(_MOST_CANCELLED, len(self._alarms) // 2):
+                self._alarms = [entry for entry in self._alarms if entry[2].job]
+                heapq.heapify(self._alarms)
+                self._cancelled = 0
 
     def stop(self) -> None:
         """Run nothing any more, and end the thread."""
         with self._lock:
             self._stopped = True
-            self._jobs.clear()
+            self._alarms.clear()
         self._bell.put(None)
 
-    def join(self) -> None:
-        """Wait for the thread after `stop`."""
-        if self._thread and self._thread is not threading.current_thread():
-            self._thread.join()
+    def __len__(self) -> int:
+        return len(self._alarms)
 
     def _run(self) -> None:
         while not self._stopped:
@@ -66,14 +94,18 @@ class Clock:
             except queue.Empty:
                 pass  # it is time
 
-    def _next(self) -> tuple[Callable[[], object] | None, float | None]:
+    def _next(self) -> tuple[Job | None, float | None]:
+        """Return the job whose time has come, or how long there is to wait."""
         with self._lock:
-            if not self._jobs:
-                return None, None
-            wait = self._jobs[0][0] - monotonic()
-            if wait > 0:
-                return None, wait
-            return heapq.heappop(self._jobs)[2], None
+            while self._alarms:
+                when, _, alarm = self._alarms[0]
+                if alarm.job is not None and when > (now := monotonic()):
+                    return None, when - now
+                heapq.heappop(self._alarms)
+                if alarm.job is not None:
+                    return alarm.job, None
+                self._cancelled = max(0, self._cancelled - 1)
+        return None, None
 
 
-__all__ = ("Clock",)
+__all__ = ("Alarm", "Clock")

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, Final, Protocol, final
 
 from renderer.carrier import Carrier, LinkBroken
-from renderer.clock import Clock
+from renderer.clock import Alarm, Clock
 from renderer.deadline import Deadline, no_reply
 from renderer.exchange import Exchange
 from renderer.reply import Caller, Reply, SyncAnswer
@@ -98,6 +98,7 @@ class Connection:
         self._calls: dict[int, Caller] = {}
         self._ids = itertools.count(1)
         self._clock = Clock()
+        self._alarms: dict[int, Alarm] = {}  # of calls that have a timeout
         self._closing = False  # it was us who ended it
         self._link = carrier.open(self.exchange)
         self.exchange.begin(self._link)
@@ -138,8 +139,10 @@ class Connection:
         reply = Reply[Any](channel, id, self)
         self.exchange.put(parcel, partial(self._sent, id, reply), deadline)
         if deadline.at is not None:
-            error = no_reply(channel, deadline)
-            self._clock.call_at(deadline.at, partial(self._expire, id, error))
+            expire = partial(self._expire, id, channel, deadline)
+            self._alarms[id] = self._clock.call_at(deadline.at, expire)
+            if id not in self._calls:
+                self._settle(id)  # it was answered meanwhile
         return reply
 
     def send_sync(
@@ -200,14 +203,20 @@ class Connection:
         caller.number = number
         self._calls[id] = caller
 
-    def _expire(self, id: int, error: IpcTimeout) -> None:
+    def _expire(self, id: int, channel: str, deadline: Deadline) -> None:
         caller = self._calls.get(id)
         if caller is not None and self.give_up(id):
-            caller.failed(error)
+            caller.failed(no_reply(channel, deadline))
+
+    def _settle(self, id: int) -> Caller | None:
+        """Forget a call; return who made it, unless that was done before."""
+        if self._alarms and (alarm := self._alarms.pop(id, None)) is not None:
+            self._clock.cancel(alarm)
+        return self._calls.pop(id, None)
 
     def give_up(self, id: int) -> bool:
         """Forget a call, and tell main; False if there was a reply already."""
-        if self._calls.pop(id, None) is None:
+        if self._settle(id) is None:
             return False
         try:
             self.exchange.send(messages.cancel(id))
@@ -249,7 +258,7 @@ class Connection:
     def _receive(self, frame: bytes) -> None:
         for event in self.exchange.receive(frame):
             if type(event) is events.Replied:
-                caller = self._calls.pop(event.id, None)
+                caller = self._settle(event.id)
                 if caller is not None:
                     caller.replied(event)
             elif type(event) is events.Arrived:

@@ -54,6 +54,22 @@ def test_many_jobs_that_never_run_leave_with_their_clock() -> None:
     clock.stop()
 
 
+def test_a_cancelled_job_never_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("renderer.clock._MOST_CANCELLED", 10)
+    clock, done = Clock(), queue.SimpleQueue[str]()
+    when = monotonic() + 0.02
+    alarms = [clock.call_at(when, lambda: done.put("never")) for _ in range(100)]
+    clock.call_at(when + 0.01, lambda: done.put("last"))
+    for alarm in alarms[1:]:
+        clock.cancel(alarm)
+        assert len(clock) < 102
+    assert len(clock) < 50
+    clock.cancel(alarms[0])
+    assert done.get(timeout=PATIENCE) == "last"
+    assert done.empty()
+    clock.stop()
+
+
 @pytest.mark.parametrize("count", [1, 50])
 def test_jobs_of_the_same_time_all_run(count: int) -> None:
     clock, done = Clock(), queue.SimpleQueue[int]()
