@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from renderer.one_shot import OneShots
 from renderer.threads import wait_for_all
 from renderer.wire.errors import ConnectionClosed
 
@@ -79,4 +80,5 @@ def _complain(text: str, code: int) -> int:
 
 
 if __name__ == "__main__":
+    OneShots.allowed = False  # a renderer from its first line
     sys.exit(run(sys.argv[1:]))

@@ -122,6 +122,18 @@ class ThreadDispatcher:
         """Tell whether the caller runs on this thread."""
         return self._thread is threading.current_thread()
 
+    def drain(self, timeout: float) -> bool:
+        """Wait until what was taken before has been dispatched; return whether it has.
+
+        Not on its own thread, where that would be now; and not with a loop to hand
+        over to, which may be waiting for us.
+        """
+        if self._thread.ident is None or self.is_current() or self._hand_over:
+            return True
+        done = threading.Event()
+        self.post(done.set)
+        return done.wait(timeout)
+
     def join(self, timeout: float) -> None:
         """Wait until the thread has ended, unless it never began or is the caller."""
         if self._thread.ident is not None and not self.is_current():
@@ -235,7 +247,7 @@ class ThreadDispatcher:
             result = handler.fn(*args)
             if inspect.iscoroutine(result):
                 result.close()
-                text = "the handler returned a coroutine; use renderer.aio"
+                text = "the handler returned a coroutine: use a plain def"
                 raise TypeError(text)
             reply = messages.reply(id, result, self._default)
         except BaseException as error:  # crosses to the caller

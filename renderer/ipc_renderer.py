@@ -11,8 +11,9 @@ from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypedDict, TypeVar, overload
 
+from renderer.carrier import Carrier
 from renderer.reports import ErrorHook, Reports
-from renderer.wire.errors import ConnectionClosed
+from renderer.wire.errors import ConnectionClosed, quote
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.listeners import Kind, ListenerTable, Registration, Subscription
 from renderer.wire.session import Role, Session
@@ -65,6 +66,22 @@ class Settings:
         """The address, by the first that says one: the program, the user, nobody."""
         return self.address or os.environ.get(_VARIABLE) or DEFAULT_ADDRESS
 
+    def carrier(self) -> Carrier:
+        """Return the way to main, over gRPC.
+
+        Raises:
+            ConnectionClosed: the address cannot be one.
+        """
+        if not _is_address(self.target):
+            text = f"{quote(self.target)} is no address; give HOST:PORT or unix:PATH"
+            raise ConnectionClosed(text, "not-sent")
+        # What gRPC's core writes to stderr is told by our own errors.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        # Here and not above: importing this module must load no grpc.
+        from renderer.grpc_link import GrpcCarrier
+
+        return GrpcCarrier(self.target, token=self.token)
+
     def session(self) -> Session:
         """Return a new session as these settings introduce it."""
         hello = introduction(version=_version(), url=self.url, title=self.title)
@@ -84,6 +101,18 @@ def _version() -> str:
 
 def _is_header(token: str) -> bool:
     return token.isascii() and token.isprintable()
+
+
+def _is_address(address: str) -> bool:
+    scheme, colon, rest = address.partition(":")
+    if scheme in _SCHEMES:
+        return bool(rest)
+    _, colon, port = address.rpartition(":")
+    return bool(colon) and port.isdecimal() and 0 < int(port) < 2**16
+
+
+_SCHEMES: Final = frozenset({"unix", "unix-abstract", "dns", "ipv4", "ipv6"})
+"""Those that gRPC's targets may begin with, and that need no server of names."""
 
 
 def no_main(address: str, seconds: float) -> ConnectionClosed:
@@ -152,7 +181,7 @@ class Channels:
 
         Raises:
             TypeError: the channel is no str, or the listener cannot be called, or it is
-                `async def` (`renderer.aio` takes those).
+                `async def`.
             DataCloneError: the channel cannot be sent.
         """
         return self._register("listener", channel, listener, once=False, thread=thread)

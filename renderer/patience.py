@@ -45,7 +45,9 @@ class Patience:
         """Warn, once, that somebody is waiting, if it may take longer."""
         if not self._warned and self._seconds > _WARN_AFTER_S:
             self._warned = True
-            logger.warning("no main process at %s yet; waiting for one", self._address)
+            logger.warning(
+                "no answer from a main process at %s yet; waiting", self._address
+            )
 
     def pause(self, error: IpcError | None) -> None:
         """Wait before the next attempt.

@@ -219,10 +219,7 @@ class IpcRenderer(Channels):
         return connection, dispatcher
 
     def _carrier(self) -> Carrier:
-        # Here and not above: importing this module must load no grpc.
-        from renderer.grpc_link import GrpcCarrier
-
-        return GrpcCarrier(self._settings.target, token=self._settings.token)
+        return self._settings.carrier()
 
     def _opened(
         self, connection: Connection, dispatcher: ThreadDispatcher
@@ -264,7 +261,7 @@ class IpcRenderer(Channels):
 
         It arrives in order with what was sent before. A program that does nothing else
         with this object (no `connect`, no listeners, nothing sent) opens no session for
-        it: in main `event.sender` is then good for this message only.
+        it (but under `python -m renderer`): `event.sender` is good for the reply only.
 
         Args:
             channel: the channel.
@@ -286,9 +283,11 @@ class IpcRenderer(Channels):
         """
         channel = checked_channel(channel)
         deadline, default = Deadline(timeout), self._settings.default
-        if self._is_one_shot():
+        if self._is_one_shot() and (
+            request := OneShots.request(channel, args, default)
+        ):
             patience = self._patience(deadline)
-            return self._one_shots.send_sync(channel, args, deadline, default, patience)
+            return self._one_shots.send_sync(request, channel, deadline, patience)
         return self._line(deadline).send_sync(channel, args, deadline, default)
 
     sendSync = send_sync
@@ -326,7 +325,8 @@ class IpcRenderer(Channels):
 
     def _is_one_shot(self) -> bool:
         return (
-            self._connection is None
+            OneShots.allowed
+            and self._connection is None
             and not self._registered
             and not self._closed.is_set()
             and self._pid == os.getpid()
@@ -410,7 +410,7 @@ class IpcRenderer(Channels):
         """Wait until main has consumed what was sent, say goodbye, and disconnect.
 
         Both together take 10 s at most; what main has not confirmed then is logged.
-        Listeners are not called any more, calls under way fail with `ConnectionClosed`.
+        Listeners get what arrived before, calls under way fail with `ConnectionClosed`.
         Nothing happens if there is no connection. Afterwards only `connect` opens one.
         In a signal handler that interrupts this object it goes on behind the handler.
         """
@@ -435,8 +435,12 @@ class IpcRenderer(Channels):
         lifetime.disconnected(self._leave)
         if connection is None or dispatcher is None or connection.over:
             return 0  # what it left unconfirmed was told then
+        deadline = Deadline(flush_s)
         try:
-            connection.exchange.flush(Deadline(flush_s))
+            flushed = connection.exchange.flush(deadline)
+            # What main sent in answer is here by now, and is for the listeners.
+            if flushed and not dispatcher.drain(deadline.left or 0.0):
+                logger.warning("not all that main sent was dispatched at the end")
         except ConnectionClosed:
             pass  # it is counted below
         connection.say_goodbye()
@@ -470,10 +474,8 @@ class IpcRenderer(Channels):
 
     def _check(self, kind: Kind, channel: str, fn: object) -> None:
         if is_async(fn):
-            raise TypeError(
-                f"the {kind} for {quote(channel)} is async; use a plain def here, "
-                "or renderer.aio"
-            )
+            text = f"the {kind} for {quote(channel)} is async; use a plain def here"
+            raise TypeError(text)
 
 
 def wait_for_all() -> None:

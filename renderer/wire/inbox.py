@@ -111,9 +111,13 @@ class Inbox:
         """Owe the ack even if it was told: the frame that told it may be lost."""
         self.told = -1
 
-    def tell(self) -> int | None:
-        """Return the ack to write, if one is owed, and take it as written."""
-        ack = self.ack
+    def tell(self, up_to: int | None = None) -> int | None:
+        """Return the ack to write, if one is owed, and take it as written.
+
+        Args:
+            up_to: tell no more than this number; None: all that is consumed.
+        """
+        ack = self.ack if up_to is None else min(up_to, self.ack)
         granted = self._wanted is not None and self._wanted <= ack
         if ack == self.told and not granted:
             return None

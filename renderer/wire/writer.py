@@ -35,12 +35,15 @@ class Writer:
         self._goodbye: pb.Goodbye | None = None
         self._wanted = 0  # ask for an ack of everything up to here …
         self._asked = False  # … which was done on this link
+        self._held_ack: tuple[int, int] | None = None
+        """An ack, and the number behind which it may be told."""
         self._pong: int | None = None
         self._urgent = False  # a frame is due even without messages
 
     def begin(self, greeting: pb.Hello | pb.Welcome, *, silent: bool) -> None:
         """Start a link with a greeting; `silent`: it is the only frame for now."""
         self.finished = False
+        self._held_ack = None
         self._silent = silent
         self._stopped = False
         self._greeting = greeting
@@ -124,12 +127,26 @@ class Writer:
         self._asked = self._asked or want_ack
         self._urgent = False
         frame = self._frame()
-        if peer.acks and (ack := inbox.tell()) is not None:
+        if peer.acks and (ack := self._ack(outbox, inbox)) is not None:
             frame.ack = ack
         frame.want_ack = want_ack
         if self._pong is not None:
             frame.pong, self._pong = self._pong, None
         return frame
+
+    def _ack(self, outbox: Outbox, inbox: Inbox) -> int | None:
+        # Whoever waits for an ack has, with it, what the listeners sent before they
+        # were through: it stands behind everything put until now.
+        if self._stopped or not outbox.has_unwritten():
+            self._held_ack = None
+            return inbox.tell()
+        if self._held_ack is None:
+            self._held_ack = inbox.ack, outbox.last
+        ack, behind = self._held_ack
+        if outbox.written < behind:
+            return None
+        self._held_ack = None
+        return inbox.tell(ack)
 
     def _say_goodbye(
         self, goodbye: pb.Goodbye, outbox: Outbox, inbox: Inbox, peer: Peer

@@ -286,6 +286,20 @@ def test_a_listener_may_call_main_while_main_floods_it(flooding: RunningMain) ->
     assert doubled == [2 * number for number in range(count)]
 
 
+def test_what_main_has_sent_is_heard_before_the_end(flooding: RunningMain) -> None:
+    heard: list[int] = []
+    with renderer.connect(flooding.address) as ipc:
+        ipc.on("flooded", heard.append)
+        ipc.send("flood", 1_000)
+    assert heard == list(range(1_000))
+
+
+@pytest.mark.parametrize("address", ["foo", "50051", "127.0.0.1:99999", "unix:", ":"])
+def test_an_address_that_is_none(address: str) -> None:
+    with pytest.raises(ConnectionClosed, match="is no address; give HOST:PORT or"):
+        IpcRenderer(address, connect_timeout=PATIENCE).connect()
+
+
 @pytest.mark.slow
 def test_an_echo_listener_loses_nothing_in_a_flood(flooding: RunningMain) -> None:
     count = 100_000

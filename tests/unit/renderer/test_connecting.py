@@ -92,7 +92,7 @@ def test_a_main_that_never_comes_is_told(
     assert closed.value.__notes__ == ["the last attempt: refused"]
     assert closed.value.outcome == "not-sent"
     assert [r.getMessage() for r in caplog.records] == [
-        "no main process at memory yet; waiting for one"
+        "no answer from a main process at memory yet; waiting"
     ]
 
 

@@ -154,7 +154,7 @@ def test_async_listeners_are_for_the_other_face(ipc: MemoryRenderer) -> None:
         async def __call__(self) -> None: ...
 
     for fn in (listener, partial(partial(listener, 1), 2), Callable()):
-        with pytest.raises(TypeError, match=r"for 'x' is async; .* renderer\.aio"):
+        with pytest.raises(TypeError, match=r"for 'x' is async; use a plain def"):
             ipc.on("x", fn)
         with pytest.raises(TypeError, match="the handler for 'x' is async"):
             ipc.handle("x")(fn)

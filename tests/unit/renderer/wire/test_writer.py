@@ -79,6 +79,27 @@ def test_an_owed_ack_rides_on_messages(end: End) -> None:
     assert (frame.first, frame.ack) == (1, 1)
 
 
+def test_an_ack_stands_behind_what_was_put_before_it(end: End) -> None:
+    end.arrive(1)
+    end.put(event("a"), event("b"), event("c"), event("d"), event("e"))
+    assert not end.frame().HasField("ack")
+    end.arrive(2)  # consumed later: what this causes may be behind "e"
+    end.put(event("f"), event("g"))
+    assert not end.frame().HasField("ack")
+    assert end.frame().ack == 1
+    assert end.frame().ack == 2
+
+
+def test_a_new_link_holds_no_ack_of_the_old_one_back(end: End) -> None:
+    end.arrive(1)
+    end.put(event("a"), event("b"), event("c"))
+    assert not end.frame().HasField("ack")
+    end.begin(pb.Welcome() if end.role is Role.MAIN else pb.Hello(), silent=False)
+    end.arrive(2)
+    told = end.frame().ack or end.frame().ack
+    assert told == 2
+
+
 def test_an_owed_ack_goes_alone_when_it_is_time(end: End) -> None:
     end.arrive(1)
     assert end.next(10.0) is None
