@@ -18,19 +18,6 @@ UNKNOWN = pb.Message(id=7)
 EVENT = pb.Message(event=pb.Event(channel="x"))
 
 
-@pytest.fixture
-def pair() -> Pair:
-    return Pair()
-
-
-@pytest.fixture
-def opened(pair: Pair) -> Pair:
-    pair.open()
-    pair.main.take_events()
-    pair.renderer.take_events()
-    return pair
-
-
 # ---- the first link ----------------------------------------------------------------
 
 

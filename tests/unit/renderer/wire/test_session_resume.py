@@ -8,21 +8,7 @@ from renderer.wire.errors import LocalProtocolError, RemoteProtocolError
 from renderer.wire.state import State
 from tests.support.wires import GRACE, TOKEN, Pair, channels, event, reply
 
-UNKNOWN = pb.Message(id=7)
 EVENT = pb.Message(event=pb.Event(channel="x"))
-
-
-@pytest.fixture
-def pair() -> Pair:
-    return Pair()
-
-
-@pytest.fixture
-def opened(pair: Pair) -> Pair:
-    pair.open()
-    pair.main.take_events()
-    pair.renderer.take_events()
-    return pair
 
 
 # ---- a cut -------------------------------------------------------------------------
