@@ -17,6 +17,7 @@ from mainproc.threads import Threads
 from mainproc.web_contents import WebContents
 from mainproc.work import STARTS_AT_ONCE, Work
 from renderer.wire.errors import quote
+from renderer.wire.failures import log_info
 from renderer.wire.listeners import (
     ListenerTable,
     Registration,
@@ -310,7 +311,7 @@ class Dispatcher:
         if self.error_hook is None:
             text = "%s for %s raised; sent by %r"
             channel = quote(event.channel)
-            logger.error(text, kind, channel, event.sender, exc_info=error)
+            logger.error(text, kind, channel, event.sender, exc_info=log_info(error))
             return
         try:
             self.error_hook(error, event)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from renderer.wire.errors import quote
+from renderer.wire.failures import log_info
 from renderer.wire.listeners import Kind, ListenerTable, no_listener
 
 logger = logging.getLogger("ipc.renderer")
@@ -37,7 +38,8 @@ class Reports:
     def raised(self, kind: Kind, channel: str, error: Exception) -> None:
         """Tell what a listener or handler raised."""
         if self.hook is None:
-            logger.error("%s for %s raised", kind, quote(channel), exc_info=error)
+            info = log_info(error)
+            logger.error("%s for %s raised", kind, quote(channel), exc_info=info)
             return
         try:
             self.hook(error, channel)

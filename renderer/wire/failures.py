@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from types import TracebackType
 from typing import Any, Final, cast, get_args
 
 from electron_ipc.v1 import ipc_pb2 as pb
@@ -156,4 +157,22 @@ def _traceback(error: BaseException) -> str:
         return f"<no traceback: {type(broken).__name__}: {message_of(broken)}>"
 
 
-__all__ = ("exception_from", "failure_from", "raised_failure")
+def log_info(
+    error: BaseException,
+) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    """Return `exc_info` for a log: what a user's function raised, from there on.
+
+    The frames above it are ours, and the same for everybody.
+    """
+    step = error.__traceback__
+    while step is not None and _is_ours(step):
+        step = step.tb_next
+    return type(error), error, step
+
+
+def _is_ours(step: TracebackType) -> bool:
+    package = str(step.tb_frame.f_globals.get("__name__")).partition(".")[0]
+    return package in ("mainproc", "renderer")
+
+
+__all__ = ("exception_from", "failure_from", "log_info", "raised_failure")

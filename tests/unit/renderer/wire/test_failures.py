@@ -1,6 +1,7 @@
 import gc
 import weakref
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -16,7 +17,13 @@ from renderer.wire.errors import (
     RemoteError,
     RemoteProtocolError,
 )
-from renderer.wire.failures import exception_from, failure_from, raised_failure
+from renderer.wire.failures import (
+    exception_from,
+    failure_from,
+    log_info,
+    raised_failure,
+)
+from renderer.wire.values import encode_value
 
 # As PROTOCOL.md lists them; DUPLICATE_HANDLER is Python's own.
 WORDS = {
@@ -254,3 +261,33 @@ def test_nothing_keeps_the_exception_alive(make: Make) -> None:
     del heavy
     gc.collect()
     assert alive() is None
+
+
+def test_a_log_begins_where_the_users_code_does() -> None:
+    def listener() -> None:
+        raise ValueError("boom")
+
+    def machinery() -> None:
+        listener()
+
+    # The same function, as if it stood in a module of ours.
+    code, names = machinery.__code__, {"__name__": "mainproc.dispatch"}
+    ours = FunctionType(code, names, closure=machinery.__closure__)
+    with pytest.raises(ValueError, match="boom") as raised:
+        ours()
+    error = raised.value
+    assert error.__traceback__ is not None
+    error = error.with_traceback(error.__traceback__.tb_next)  # without this test's
+    kind, same, trace = log_info(error)
+    assert (kind, same) == (ValueError, error)
+    assert trace is not None
+    assert trace.tb_frame.f_code is listener.__code__
+
+
+def test_a_log_of_what_only_our_code_saw() -> None:
+    with pytest.raises(DataCloneError) as raised:
+        encode_value(len, pb.Value())
+    error = raised.value
+    assert error.__traceback__ is not None
+    error = error.with_traceback(error.__traceback__.tb_next)  # without this test's
+    assert log_info(error) == (DataCloneError, error, None)
