@@ -10,8 +10,10 @@ from typing import Any, Protocol, TypeVar, overload
 from mainproc.dispatch import Dispatcher, ErrorHook
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from mainproc.web_contents import WebContents
+from renderer.wire.errors import quote
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
-from renderer.wire.listeners import ListenerTable, Subscription
+from renderer.wire.listeners import Kind, Subscription
+from renderer.wire.registrar import Registrar
 
 
 class Listener(Protocol):
@@ -37,11 +39,11 @@ _H = TypeVar("_H", bound=Handler)
 _E = TypeVar("_E", bound=Callable[..., object])
 
 
-class Channels:
+class Channels(Registrar):
     """Listeners and handlers by channel. Registering is allowed from any thread."""
 
     def __init__(self) -> None:
-        self.table = ListenerTable(threading.RLock())
+        super().__init__(threading.RLock())
 
     @overload
     def on(
@@ -79,7 +81,7 @@ class Channels:
             TypeError: the channel is no str, or the listener cannot be called, or is an
                 `async def` with `thread`.
         """
-        return self._on(channel, listener, once=False, thread=thread)
+        return self._register("listener", channel, listener, once=False, thread=thread)
 
     @overload
     def once(
@@ -97,7 +99,7 @@ class Channels:
         thread: bool = False,
     ) -> Any:
         """Like `on`, for one message: the listener is removed before it is called."""
-        return self._on(channel, listener, once=True, thread=thread)
+        return self._register("listener", channel, listener, once=True, thread=thread)
 
     @overload
     def handle(
@@ -131,7 +133,7 @@ class Channels:
             TypeError: the channel is no str, or the handler cannot be called, or is an
                 `async def` with `thread`.
         """
-        return self._handle(channel, handler, once=False, thread=thread)
+        return self._register("handler", channel, handler, once=False, thread=thread)
 
     @overload
     def handle_once(
@@ -146,58 +148,18 @@ class Channels:
         self, channel: str, handler: Handler | None = None, /, *, thread: bool = False
     ) -> Any:
         """Like `handle`, for one invoke: the handler is removed before it is called."""
-        return self._handle(channel, handler, once=True, thread=thread)
+        return self._register("handler", channel, handler, once=True, thread=thread)
 
     def add_listener(self, channel: str, listener: Listener, /) -> Subscription:
         """Do the same as `on`."""
         return self.on(channel, listener)
 
-    def off(self, channel: str, listener: Listener, /) -> None:
-        """Remove the latest registration of a listener; nothing if there is none.
-
-        Functions are compared by `==`.
-        """
-        self.table.remove(channel, listener)
-
-    def remove_listener(self, channel: str, listener: Listener, /) -> None:
-        """Do the same as `off`."""
-        self.off(channel, listener)
-
-    def remove_all_listeners(self, channel: str | None = None) -> None:
-        """Remove the listeners of one channel, or of all. Handlers stay."""
-        self.table.remove_all(channel)
-
-    def remove_handler(self, channel: str) -> None:
-        """Remove a channel's handler; running invokes still get their reply."""
-        self.table.remove_handler(channel)
-
-    def event_names(self) -> list[str]:
-        """Return the channels that have listeners."""
-        return self.table.event_names()
-
-    def listener_count(self, channel: str) -> int:
-        """Return how many listeners a channel has."""
-        return self.table.count(channel)
-
-    def _on(
-        self, channel: str, listener: Listener | None, *, once: bool, thread: bool
-    ) -> Any:
-        def register(fn: Listener) -> Subscription:
-            _check_plain(fn, thread=thread)
-            added = self.table.add(channel, fn, once=once, thread=thread)
-            return Subscription(self.table, added)
-
-        return _now_or_as_decorator(register, listener)
-
-    def _handle(
-        self, channel: str, handler: Handler | None, *, once: bool, thread: bool
-    ) -> Any:
-        def register(fn: Handler) -> Subscription:
-            _check_plain(fn, thread=thread)
-            added = self.table.set_handler(channel, fn, once=once, thread=thread)
-            return Subscription(self.table, added)
-
-        return _now_or_as_decorator(register, handler)
+    def _check(self, kind: Kind, channel: str, fn: object, *, thread: bool) -> None:
+        if thread and inspect.iscoroutinefunction(fn):
+            raise TypeError(
+                f"thread=True is for plain functions; the {kind} for {quote(channel)} "
+                "is an `async def`, which runs on main's loop"
+            )
 
 
 class IpcMain(Channels):
@@ -237,21 +199,3 @@ class IpcMain(Channels):
         hook: ErrorHook = fn
         self.dispatcher.error_hook = hook
         return fn
-
-
-def _check_plain(fn: object, *, thread: bool) -> None:
-    if thread and inspect.iscoroutinefunction(fn):
-        raise TypeError(
-            "thread=True is for plain functions; an `async def` runs on main's loop"
-        )
-
-
-def _now_or_as_decorator(register: Callable[[Any], Subscription], fn: Any) -> Any:
-    if fn is not None:
-        return register(fn)
-
-    def decorate(decorated: Any) -> Any:
-        register(decorated)
-        return decorated
-
-    return decorate

@@ -15,7 +15,8 @@ from renderer.carrier import Carrier
 from renderer.reports import ErrorHook, Reports
 from renderer.wire.errors import ConnectionClosed, quote
 from renderer.wire.limits import DEFAULT_LIMITS
-from renderer.wire.listeners import Kind, ListenerTable, Registration, Subscription
+from renderer.wire.listeners import Kind, Subscription
+from renderer.wire.registrar import Registrar
 from renderer.wire.session import Role, Session
 from renderer.wire.terms import introduction
 from renderer.wire.values import Default
@@ -133,15 +134,15 @@ def is_async(fn: object) -> bool:
     return inspect.iscoroutinefunction(fn)
 
 
-class Channels:
+class Channels(Registrar):
     """Listeners and handlers by channel. Registering is allowed from any thread.
 
     They get the arguments only, no event. They outlive connections.
     """
 
     def __init__(self) -> None:
-        self._table = ListenerTable(threading.RLock())
-        self._reports = Reports(self._table)
+        super().__init__(threading.RLock())
+        self._reports = Reports(self.table)
         self._on_disconnect: list[Callable[[], object]] = []
         self._registered = False  # something, ever
 
@@ -210,24 +211,6 @@ class Channels:
         """The same as `on` with a function."""
         return self.on(channel, listener)
 
-    def off(self, channel: str, listener: Callable[..., object], /) -> None:
-        """Remove the latest registration of a listener; nothing if there is none."""
-        self._table.remove(channel, listener)
-
-    remove_listener = off
-
-    def remove_all_listeners(self, channel: str | None = None) -> None:
-        """Remove the listeners of one channel, or of all. Handlers stay."""
-        self._table.remove_all(channel)
-
-    def event_names(self) -> list[str]:
-        """Return the channels that have listeners, the oldest first."""
-        return self._table.event_names()
-
-    def listener_count(self, channel: str) -> int:
-        """Return how many listeners a channel has."""
-        return self._table.count(channel)
-
     # ---- handlers --------------------------------------------------------------------
 
     @overload
@@ -286,10 +269,6 @@ class Channels:
         """Like `handle`, for one call: the handler is removed before it is called."""
         return self._register("handler", channel, handler, once=True, thread=thread)
 
-    def remove_handler(self, channel: str) -> None:
-        """Remove the handler of a channel; nothing if there is none."""
-        self._table.remove_handler(channel)
-
     # ---- hooks -----------------------------------------------------------------------
 
     def on_error(self, fn: E) -> E:
@@ -322,31 +301,9 @@ class Channels:
 
     # ---- registering -----------------------------------------------------------------
 
-    def _register(
-        self,
-        kind: Kind,
-        channel: str,
-        fn: Callable[..., object] | None,
-        *,
-        once: bool,
-        thread: bool,
-    ) -> Any:
-        def add(fn: Callable[..., object]) -> Registration:
-            self._check(kind, channel, fn)
-            put = self._table.add if kind == "listener" else self._table.set_handler
-            registration = put(channel, fn, once=once, thread=thread)
-            self._registered = True
-            self._reports.registered(kind, channel, fn)
-            return registration
-
-        def decorate(fn: F) -> F:
-            add(fn)
-            return fn
-
-        return decorate if fn is None else Subscription(self._table, add(fn))
-
-    def _check(self, kind: Kind, channel: str, fn: object) -> None:
-        """Refuse what this face cannot call."""
+    def _added(self, kind: Kind, channel: str, fn: Callable[..., object]) -> None:
+        self._registered = True
+        self._reports.registered(kind, channel, fn)
 
 
 __all__ = (

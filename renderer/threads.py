@@ -203,7 +203,7 @@ class IpcRenderer(Channels):
     def _start(self) -> tuple[Connection, ThreadDispatcher]:
         settings = self._settings
         dispatcher = ThreadDispatcher(
-            self._table,
+            self.table,
             self._reports,
             default=settings.default,
             hand_over=settings.dispatch,
@@ -467,12 +467,12 @@ class IpcRenderer(Channels):
 
     def _stay(self) -> IpcError | None:
         """Wait if there is something to listen for; return why that was cut short."""
-        names = (*self._table.names("listener"), *self._table.names("handler"))
+        names = (*self.table.names("listener"), *self.table.names("handler"))
         if not names or self._closed.is_set() or self.wait():
             return None
         return self._line().error
 
-    def _check(self, kind: Kind, channel: str, fn: object) -> None:
+    def _check(self, kind: Kind, channel: str, fn: object, *, thread: bool) -> None:
         if is_async(fn):
             text = f"the {kind} for {quote(channel)} is async; use a plain def here"
             raise TypeError(text)
