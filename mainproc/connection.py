@@ -23,6 +23,7 @@ from renderer.wire.errors import (
     IpcError,
     Overloaded,
     RemoteProtocolError,
+    quote,
 )
 from renderer.wire.frames import parse_hello
 from renderer.wire.greeting import Admission
@@ -98,12 +99,14 @@ class Connection:
             self._work,
             begin=self._begin,
             on_pause=self._after_turn,
+            on_held=self._held_back,
         )
         self._answers = Answers()
         self._serving: asyncio.Task[object] | None = None
         self._reading = False
         self._link_ended = False  # by us
         self._half_closed = False
+        self._lost_count = 0
         self._broken = False  # the contract, in a way that the session does not see
         self._timers: list[asyncio.TimerHandle] = []
         # Done when our Goodbye may be written, or nothing more can be.
@@ -176,7 +179,10 @@ class Connection:
     async def _catch_up(self) -> None:
         if self.session.inbox.overrun and self.open:
             self._caught_up = self._home.loop.create_future()
-            await self._caught_up
+            try:
+                await self._caught_up
+            finally:
+                self._caught_up = None  # also when the link is cut meanwhile
 
     def _handle_events(self) -> None:
         with self._outlet.lock:
@@ -192,12 +198,8 @@ class Connection:
                 case events.GoodbyeHeard():
                     self._drain()
                 case events.GivenUp():
-                    logger.warning(
-                        "%s gave up %d messages on %r",
-                        self.contents,
-                        event.count,
-                        event.channel[:_LONGEST_TITLE],
-                    )
+                    channel = quote(event.channel)
+                    self._lost(event.count, f"{channel} was given up by its sender")
                 case events.Ended():
                     self._ended(event)
                 case _:
@@ -213,12 +215,18 @@ class Connection:
             body = arrived.body
             args = messages.read_args(body)
         except DataCloneError as error:
-            logger.warning("an event from %s was dropped: %s", self.contents, error)
+            self._lost(1, f"an event could not be read: {error}")
             return False
         except RemoteProtocolError as error:
             self._break_off(error)
             return False
         return self._dispatcher.event(self.contents, body.channel, args)
+
+    def _lost(self, count: int, why: str) -> None:
+        # Told once and counted from there on: a peer must not write our log.
+        if not self._lost_count:
+            logger.warning("lost from %s: %s", self.contents, why)
+        self._lost_count += count
 
     def _begin_call(self, arrived: events.Arrived) -> bool:
         id, body = arrived.message.id, arrived.body
@@ -260,13 +268,21 @@ class Connection:
         return started
 
     def serve_sync(
-        self, channel: str, args: Sequence[Any], *, id: int, after: int, timeout: float
+        self,
+        channel: str,
+        args: Sequence[Any],
+        *,
+        size: int,
+        id: int,
+        after: int,
+        timeout: float,
     ) -> UnaryCall:
         """Dispatch a sync message that came outside the stream.
 
         Args:
             channel: its channel.
             args: its arguments.
+            size: its bytes.
             id: what a retry of it has in common with it; 0: it is not retried.
             after: dispatch it when everything up to this number is consumed.
             timeout: seconds its caller waits.
@@ -277,17 +293,23 @@ class Connection:
         """
 
         def begin() -> UnaryCall:
-            if self._turns.waiting_unary >= self._ipc.limits.max_running:
+            if not self._turns.admits_unary(size, self._ipc.limits):
                 raise Overloaded("too many sync messages wait outside the stream")
             call = UnaryCall(
                 channel, home=self._home, timeout=timeout, default=self._ipc.default
             )
             self._work.watch(call)
-            self._turns.put_unary(after, call, lambda: self._run_unary(call, args))
+            run = functools.partial(self._run_unary, call, args)
+            self._turns.put_unary(after, call, size, run)
             if not call.begun:
                 loop = self._home.loop
                 timer = loop.call_later(_WAIT_FOR_AFTER, call.give_up_waiting)
-                call.reply.add_done_callback(lambda _: timer.cancel())
+
+                def over(_: object) -> None:
+                    timer.cancel()
+                    self._turns.forget_unary(call)
+
+                call.reply.add_done_callback(over)
             return call
 
         return self._answers.get(id, begin) if id else begin()
@@ -305,15 +327,22 @@ class Connection:
         else:
             self._turns.cancel(id)
 
+    def _held_back(self) -> None:
+        logger.warning(
+            "%s has %d handlers and listeners running; what else it sends waits",
+            self.contents,
+            self._work.running,
+        )
+
     def _wake(self) -> None:
         self._turns.advance()
 
     def _after_turn(self) -> None:
-        if self._caught_up is not None and not (
-            self.session.inbox.overrun and self.open
-        ):
-            self._caught_up.set_result(None)
+        waiting = self._caught_up
+        if waiting and not (self.session.inbox.overrun and self.open):
             self._caught_up = None
+            if not waiting.done():
+                waiting.set_result(None)
         if not self._turns.waiting:
             self._settle_down()
         self._outlet.flush()
@@ -451,6 +480,9 @@ class Connection:
                 self.contents,
                 end.unconfirmed,
             )
+        if self._lost_count > 1:
+            text = "%d messages of %s were lost in all"
+            logger.warning(text, self._lost_count, self.contents)
         logger.info("%s disconnected %s", self.contents, end.message)
         self._ipc.renderers.discard(self.contents)
         if end.reason in (reasons.PROTOCOL, reasons.OVERLOADED):

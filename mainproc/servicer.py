@@ -177,6 +177,7 @@ class Servicer:
         return connection.serve_sync(
             request.channel,
             args,
+            size=request.ByteSize(),
             id=request.id,
             after=request.after,
             timeout=timeout,

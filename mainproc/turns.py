@@ -7,12 +7,13 @@ import itertools
 from asyncio import TimerHandle
 from collections import deque
 from collections.abc import Callable
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from mainproc.home import Home
 from mainproc.unary import UnaryCall
 from mainproc.work import Work
 from renderer.wire.events import Arrived
+from renderer.wire.limits import Limits
 from renderer.wire.session import Session
 
 _LONGEST_TURN: Final = 0.005
@@ -20,6 +21,17 @@ _LONGEST_TURN: Final = 0.005
 _LOOK_AT_CLOCK_EVERY: Final = 32
 _LONGEST_BRAKE: Final = 0.1
 """Seconds without an ack after which dispatch goes on although the window is full."""
+
+_HELD_TOO_LONG: Final = 1.0
+"""Seconds after which somebody is told that messages wait for what runs."""
+
+
+class _Unary(NamedTuple):
+    """A sync message outside the stream that waits for its turn."""
+
+    call: UnaryCall
+    size: int
+    begin: Callable[[], bool]
 
 
 @final
@@ -31,7 +43,8 @@ class Turns:
     but catches up.
 
     Sync messages are not kept waiting by what runs, nor is anything before them: their
-    callers may hold up the very events and replies that would make room.
+    callers may hold up the very events and replies that would make room. That, too, has
+    an end, at four times as much.
 
     Args:
         home: main's loop.
@@ -40,6 +53,7 @@ class Turns:
         begin: dispatches a message; returns whether the next one must wait for a turn
             of the loop, so that tasks start in order.
         on_pause: called after a turn: when nothing more is dispatched for now.
+        on_held: called once, when messages have waited a second because so much runs.
     """
 
     def __init__(
@@ -50,15 +64,19 @@ class Turns:
         *,
         begin: Callable[[Arrived], bool],
         on_pause: Callable[[], object],
+        on_held: Callable[[], object],
     ) -> None:
         self._home = home
         self._session = session
         self._work = work
         self._begin = begin
         self._on_pause = on_pause
+        self._on_held = on_held
+        self._held: TimerHandle | None = None  # the timer for `on_held`; started once
         self._queue: deque[Arrived] = deque()
-        # Sync messages outside the stream: (number to wait for, order, call, begin).
-        self._unary: list[tuple[int, int, UnaryCall, Callable[[], bool]]] = []
+        # Sync messages outside the stream: (number to wait for, order, what waits).
+        self._unary: list[tuple[int, int, _Unary]] = []
+        self._unary_bytes = 0
         self._order = itertools.count()
         self._calls: dict[int, float] = {}  # in the queue: id, time of arrival
         self._cancelled: set[int] = set()  # those of them that nobody waits for
@@ -95,18 +113,34 @@ class Turns:
         self._cancelled.discard(id)
         return self._calls.pop(id, self._home.loop.time()), cancelled
 
-    @property
-    def waiting_unary(self) -> int:
-        """How many sync messages outside the stream wait for their turn."""
-        return len(self._unary)
+    def admits_unary(self, size: int, limits: Limits) -> bool:
+        """Tell whether one more sync message outside the stream may wait here."""
+        return (
+            len(self._unary) < limits.max_running
+            and self._unary_bytes + size <= limits.window_bytes
+        )
 
-    def put_unary(self, after: int, call: UnaryCall, begin: Callable[[], bool]) -> None:
+    def put_unary(
+        self, after: int, call: UnaryCall, size: int, begin: Callable[[], bool]
+    ) -> None:
         """Begin a sync message when all numbers up to `after` are consumed."""
         if self._stopped:
             call.abandon()
             return
-        heapq.heappush(self._unary, (after, next(self._order), call, begin))
+        waiting = _Unary(call, size, begin)
+        heapq.heappush(self._unary, (after, next(self._order), waiting))
+        self._unary_bytes += size
         self.advance()
+
+    def forget_unary(self, call: UnaryCall) -> None:
+        """Let a sync message that nobody waits for any more wait no longer."""
+        for entry in self._unary:
+            if entry[2].call is call:
+                self._unary.remove(entry)
+                heapq.heapify(self._unary)
+                self._unary_bytes -= entry[2].size
+                self.advance()
+                return
 
     def acked(self) -> None:
         """Note that the renderer catches up; `advance` makes use of it."""
@@ -121,9 +155,11 @@ class Turns:
         self._cancelled.clear()
         self._syncs = 0
         self._release_brake()
-        unary, self._unary = self._unary, []
-        for _, _, call, _ in unary:
-            call.abandon()
+        if self._held is not None:
+            self._held.cancel()
+        unary, self._unary, self._unary_bytes = self._unary, [], 0
+        for _, _, waiting in unary:
+            waiting.call.abandon()
 
     def advance(self) -> None:
         """Dispatch what can be dispatched now."""
@@ -145,7 +181,9 @@ class Turns:
 
     def _dispatch_next(self) -> bool:
         if self._unary and self._unary[0][0] <= self._session.inbox.ack:
-            started = heapq.heappop(self._unary)[3]()
+            waiting = heapq.heappop(self._unary)[2]
+            self._unary_bytes -= waiting.size
+            started = waiting.begin()
             if started:
                 self._schedule(self.advance)
             return not started
@@ -173,7 +211,7 @@ class Turns:
         self.advance()
 
     def _must_wait(self) -> bool:
-        if self._work.full and not (self._syncs or self._unary):
+        if self._work.full and self._is_held():
             return True
         if self._braked_enough or not self._session.congested:
             return False
@@ -181,6 +219,18 @@ class Turns:
             loop = self._home.loop
             self._brake = loop.call_later(_LONGEST_BRAKE, self._end_brake)
         return True
+
+    def _is_held(self) -> bool:
+        if (self._syncs or self._unary) and not self._work.overfull:
+            return False
+        if self._held is None:
+            loop = self._home.loop
+            self._held = loop.call_later(_HELD_TOO_LONG, self._still_held)
+        return True
+
+    def _still_held(self) -> None:
+        if self._queue and self._work.full:
+            self._on_held()
 
     def _end_brake(self) -> None:
         self._brake = None

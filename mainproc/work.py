@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 STARTS_AT_ONCE: Final = sys.version_info >= (3, 12)
 """A new task runs to its first await before `Work.start` returns."""
 
+_OVERFULL: Final = 4
+
 serving: Final[contextvars.ContextVar[object]] = contextvars.ContextVar(
     "serving", default=None
 )
@@ -64,9 +66,19 @@ class Work:
         self._order_running = False
 
     @property
+    def running(self) -> int:
+        """How many tasks and jobs there are."""
+        return len(self._tasks) + self._jobs
+
+    @property
     def full(self) -> bool:
         """So much runs that nothing more should be begun."""
-        return len(self._tasks) + self._jobs >= self._limit
+        return self.running >= self._limit
+
+    @property
+    def overfull(self) -> bool:
+        """So much runs that nothing more may be begun, for whatever reason."""
+        return self.running >= self._limit * _OVERFULL
 
     @property
     def idle(self) -> bool:

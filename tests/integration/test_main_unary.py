@@ -22,9 +22,11 @@ from tests.integration.main_support import (
 )
 
 
-async def _status(page: RawPage, channel: str, **fields: Any) -> grpc.StatusCode:
+async def _status(
+    page: RawPage, channel: str, *args: object, **fields: Any
+) -> grpc.StatusCode:
     with pytest.raises(aio.AioRpcError) as caught:
-        await send_sync(page, channel, **fields)
+        await send_sync(page, channel, *args, **fields)
     code: grpc.StatusCode = caught.value.code()
     return code
 
@@ -213,3 +215,25 @@ async def test_too_many_wait() -> None:
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
         ipc.web_contents[0].close()
         await asyncio.gather(*waiting)
+
+
+async def test_one_that_gave_up_waiting_leaves_nothing_behind() -> None:
+    ipc = IpcMain(limits=Limits(max_running=2))
+    ipc.on("x", lambda event: setattr(event, "return_value", 1))
+    async with serving(ipc) as (_main, channel), raw_page(channel) as page:
+        token = page.frames[0].welcome.token
+        for _ in range(5):  # more than may wait at once
+            status = await _status(page, "x", token=token, after=99, timeout=0.05)
+            assert status is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert (await send_sync(page, "x", token=token)).value.int_value == 1
+
+
+async def test_bytes_that_wait_are_bounded() -> None:
+    ipc = IpcMain(limits=Limits(window_bytes=1_000))
+    ipc.on("x", lambda event, data: setattr(event, "return_value", len(data)))
+    async with serving(ipc) as (_main, channel), raw_page(channel) as page:
+        token = page.frames[0].welcome.token
+        status = await _status(page, "x", bytes(2_000), token=token, after=99)
+        assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
+        answer = await send_sync(page, "x", bytes(500), token=token)
+        assert answer.value.int_value == 500

@@ -15,6 +15,7 @@ from mainproc import IpcMain, WebContents
 from mainproc.connection import Connection
 from mainproc.home import Home
 from renderer.wire.errors import RemoteProtocolError
+from renderer.wire.limits import Limits
 from tests.unit.mainproc.page import Page, connected, main_with
 
 
@@ -394,9 +395,32 @@ async def test_dropped_and_unreadable_events_are_told(
         )
         await page.until(lambda: ran)
     assert ran == [1]
-    assert "gave up 3 messages on 'x'" in caplog.text
-    assert "an event from renderer" in caplog.text
-    assert "was dropped: args[0]" in caplog.text
+    first, total = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert first.endswith("'x' was given up by its sender"), "told once"
+    assert total.startswith("4 messages of renderer"), "and counted"
+
+
+async def test_a_link_that_is_cut_while_main_catches_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ipc, gate = (
+        IpcMain(limits=Limits(max_running=1, window_messages=4)),
+        asyncio.Event(),
+    )
+
+    @ipc.on("x")
+    async def wait(event: Any) -> None:
+        await gate.wait()
+
+    async with connected(ipc) as page:
+        many = [event("x") for _ in range(20)]
+        page.link.arriving.put_nowait(frame(first=1, messages=many))
+        await page.until(lambda: page.connection.session.inbox.overrun)
+        await page.cut()
+        gate.set()
+        inbox = page.connection.session.inbox
+        await page.until(lambda: inbox.ack == inbox.received)
+    assert not [r for r in caplog.records if r.levelname == "ERROR"]
 
 
 def test_a_main_that_was_never_served_knows_nobody() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mainproc import IpcMain, Overloaded
+from mainproc import IpcMain, Overloaded, turns
 from renderer.wire.limits import Limits
 from tests.unit.mainproc.page import connected, main_with
 
@@ -338,3 +338,39 @@ def _event(channel: str, *args: object) -> Any:
     from renderer.wire import messages
 
     return messages.event(channel, args)
+
+
+async def test_what_sync_messages_may_exceed_has_an_end() -> None:
+    ipc, ran, gate = IpcMain(limits=Limits(max_running=2)), list[int](), asyncio.Event()
+
+    @ipc.handle("wait")
+    async def wait(event: Any, number: int) -> None:
+        ran.append(number)
+        await gate.wait()
+
+    ipc.on("last", lambda event: setattr(event, "return_value", 1))
+    async with connected(ipc) as page:
+        for number in range(20):
+            page.call("wait", number)
+        last = page.call("last", sync=True)
+        page.flush()
+        await page.until(lambda: len(ran) == 8)
+        assert not last.done()
+        gate.set()
+        assert await asyncio.wait_for(last, 10) == 1
+        assert ran == list(range(20))
+
+
+async def test_messages_that_wait_for_what_runs_are_told_of(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_HELD_TOO_LONG", 0.0)
+    ipc, gate = IpcMain(limits=Limits(max_running=1)), asyncio.Event()
+    ipc.handle("wait", lambda event: gate.wait())
+    async with connected(ipc) as page:
+        replies = [page.call("wait") for _ in range(3)]
+        page.flush()
+        await page.until(lambda: "what else it sends waits" in caplog.text)
+        gate.set()
+        await asyncio.wait_for(asyncio.gather(*replies), 10)
+    assert caplog.text.count("what else it sends waits") == 1
