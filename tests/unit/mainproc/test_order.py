@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mainproc import IpcMain, Overloaded, turns
+from mainproc import IpcError, IpcMain, Overloaded, turns
 from renderer.wire.limits import Limits
 from tests.unit.mainproc.page import connected, main_with
 
@@ -374,3 +374,42 @@ async def test_messages_that_wait_for_what_runs_are_told_of(
         gate.set()
         await asyncio.wait_for(asyncio.gather(*replies), 10)
     assert caplog.text.count("what else it sends waits") == 1
+
+
+async def test_a_sync_message_beside_the_stream_is_not_kept_waiting_by_what_runs() -> (
+    None
+):
+    ipc, gate = main_with(max_running=1), asyncio.Event()
+    ipc.handle("wait", lambda event: gate.wait())
+    ipc.on("x", lambda event: None)
+
+    @ipc.on("open")
+    def open_gate(event: Any) -> None:
+        gate.set()
+        event.return_value = True
+
+    async with connected(ipc) as page:
+        running = page.call("wait")
+        page.put("x")  # number 2, which waits for what runs
+        page.flush()
+        await page.until(lambda: page.connection.session.inbox.received == 2)
+        beside = page.connection.serve_sync(
+            "open", [], size=0, id=0, after=2, timeout=10
+        )
+        await asyncio.wait_for(beside.reply, 10)
+        await asyncio.wait_for(running, 10)
+
+
+async def test_the_id_of_a_call_that_was_cancelled_may_come_again() -> None:
+    ipc, gate = main_with(max_running=1), asyncio.Event()
+    ipc.handle("wait", lambda event: gate.wait())
+    async with connected(ipc) as page:
+        page.call("wait", id=1)
+        queued = page.call("wait", id=7)
+        page.cancel(7)
+        page.flush()
+        gate.set()
+        with pytest.raises(IpcError) as cancelled:
+            await asyncio.wait_for(queued, 10)
+        assert cancelled.value.reason == "CANCELLED"
+        assert await page.invoke("wait", id=7) is True
