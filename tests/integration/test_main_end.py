@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
@@ -21,16 +22,15 @@ from tests.integration.main_support import ask
 from tests.support.processes import PATIENCE, RunningMain, running_main
 
 SLOW = """
-    import asyncio, sys, time
+    import asyncio, time
+    from pathlib import Path
     from mainproc import ipc
-
-    go = asyncio.Event()
 
     @ipc.handle("slow")
     async def slow(event):
         print("started", flush=True)
-        await asyncio.sleep(0.2)
-        return "finished"
+        # A pipe: there is something to read when the test says so.
+        return await asyncio.to_thread(Path(__file__).with_name("go").read_text)
 
     @ipc.handle("endless", thread=True)
     def endless(event):
@@ -41,7 +41,10 @@ SLOW = """
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) -> None:
-    with running_main(write("main.py", SLOW)) as running:
+    main_py = write("main.py", SLOW)
+    go = main_py.with_name("go")
+    os.mkfifo(go)
+    with running_main(main_py) as running:
         with grpc.insecure_channel(running.address) as channel:
             frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
             message = pb.Message.FromString(messages.call(1, "slow", ()).data)
@@ -49,6 +52,7 @@ def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) ->
             link = ipc_pb2_grpc.IpcServiceStub(channel).Stream(iter(frames.get, None))
             assert running.next_line() == "started"
             running.process.send_signal(number)
+            go.write_text("finished")
             heard = []
             for frame in link:
                 heard.append(frame)
