@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -18,13 +17,13 @@ from electron_ipc.v1 import ipc_pb2 as _contract
 from mainproc.address import UNIX, AddressInUse, UnixPath, check_port, in_use
 from mainproc.ipc_main import IpcMain
 from mainproc.servicer import SERVICE, Servicer
-from renderer.wire import reasons
+from mainproc.sessions import Sessions
 from renderer.wire.limits import Limits
 
 logger = logging.getLogger("ipc.main")
 
-_LEAVE_WITHIN: Final = 1.0
-"""Seconds that renderers have, whatever the grace, to answer Goodbye."""
+_END_CALLS_WITHIN: Final = 1.0
+"""Seconds that calls have whose renderer is gone from here already."""
 
 
 class MainProcess:
@@ -39,7 +38,7 @@ class MainProcess:
         self.ipc = ipc
         self.addresses: tuple[str, ...] = ()
         self._grace = grace
-        self._servicer = Servicer(ipc)
+        self._sessions = Sessions(ipc)
         aio_health: Any = health  # its stubs leave `aio` out
         self._health: Any = aio_health.aio.HealthServicer()
         self._server = aio.server(options=_options(ipc.limits))
@@ -57,7 +56,8 @@ class MainProcess:
         Raises:
             AddressInUse: one of them cannot be had. None is listened on then.
         """
-        self._server.add_generic_rpc_handlers((self._servicer.handler(),))
+        handler = Servicer(self._sessions).handler()
+        self._server.add_generic_rpc_handlers((handler,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _add_reflection(self._server)
         for service in ("", SERVICE):
@@ -85,27 +85,17 @@ class MainProcess:
         if self._stopped:
             return
         self._stopped = True
-        self._servicer.stopping = True
+        self._sessions.stopping = True
         await self._health.enter_graceful_shutdown()
-        connections = list(self._servicer.connections.values())
-        for connection in connections:
-            connection.stop_dispatch()
-        grace = self._grace if grace is None else grace
-        until = asyncio.get_running_loop().time() + grace
-        await _wait((c.quiet() for c in connections), until)
-        for connection in connections:
-            connection.say_goodbye(reasons.SHUTDOWN, "main stops")
-        await _wait(self._servicer.running, until + _LEAVE_WITHIN)
-        for connection in connections:
-            connection.cancel_work()
+        await self._sessions.stop(self._grace if grace is None else grace)
         # Calls have ended by now; a stop without grace would tell renderers otherwise.
-        await self._server.stop(_LEAVE_WITHIN)
+        await self._server.stop(_END_CALLS_WITHIN)
         self.ipc.dispatcher.close()
         self._release_paths()
 
     async def _unbind(self) -> None:
         # A server that never started keeps its ports, whoever forgets it.
-        self._servicer.stopping = True
+        self._sessions.stopping = True
         await self._server.start()
         await self._server.stop(0)
         self._release_paths()
@@ -148,13 +138,6 @@ async def serving_main(
         yield main
     finally:
         await main.stop()
-
-
-async def _wait(futures: Iterable[asyncio.Future[Any]], until: float) -> None:
-    waiting = list(futures)
-    if waiting:
-        left = until - asyncio.get_running_loop().time()
-        await asyncio.wait(waiting, timeout=max(0.0, left))
 
 
 def _options(limits: Limits) -> list[tuple[str, Any]]:

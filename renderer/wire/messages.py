@@ -22,6 +22,9 @@ from renderer.wire.values import (
     encode_value,
 )
 
+SyncRequest = pb.SendSyncRequest
+"""A sync message outside a stream."""
+
 
 def event(
     channel: str, args: Sequence[object], default: Default | None = None

@@ -246,7 +246,7 @@ async def test_stopping_lets_what_runs_finish() -> None:
         await page.write(messages=[call(1, "slow")])
         await started.wait()
         stopping = asyncio.ensure_future(main.stop())
-        await page.until(lambda: main._servicer.stopping)  # noqa: SLF001
+        await page.until(lambda: main._sessions.stopping)  # noqa: SLF001
         await page.send("late")
         assert await page.reply(1) == "finished"
         await page.until(lambda: page.goodbye)
@@ -298,7 +298,7 @@ async def test_stopping_waits_for_one_shots() -> None:
         reply = asyncio.ensure_future(send_sync(page, "x"))
         await page.until(lambda: kept)
         stopping = asyncio.ensure_future(main.stop())
-        await page.until(lambda: main._servicer.stopping)  # noqa: SLF001
+        await page.until(lambda: main._sessions.stopping)  # noqa: SLF001
         kept.pop().return_value = "in time"
         assert (await reply).value.string_value == "in time"
         await page.close()
@@ -316,7 +316,7 @@ async def test_newcomers_are_turned_away_while_main_stops() -> None:
         await page.write(messages=[call(1, "slow")])
         await page.until(lambda: ipc.web_contents[0].work.calls)
         stopping = asyncio.ensure_future(main.stop())
-        await page.until(lambda: main._servicer.stopping)  # noqa: SLF001
+        await page.until(lambda: main._sessions.stopping)  # noqa: SLF001
         late = RawPage(channel)
         await late.write(hello=pb.Hello())
         await late.code()

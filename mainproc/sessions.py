@@ -1,0 +1,203 @@
+"""The renderers of one main process: who comes, who is there, how all of them leave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, final
+
+from mainproc.connection import Connection
+from mainproc.home import Home
+from mainproc.unary import SessionGone, UnaryCall
+from mainproc.web_contents import WebContents
+from renderer.wire import messages, reasons
+from renderer.wire.errors import (
+    ConnectionClosed,
+    DataCloneError,
+    RemoteProtocolError,
+)
+from renderer.wire.frames import refusal
+
+if TYPE_CHECKING:
+    from mainproc.ipc_main import IpcMain
+    from renderer.wire.link import AsyncLink
+    from renderer.wire.parcel import Parcel
+
+logger = logging.getLogger("ipc.main")
+
+_LEAVE_WITHIN: Final = 1.0
+"""Seconds that renderers have, whatever the grace, to answer Goodbye."""
+
+
+@final
+class Sessions:
+    """Serves links and unary sync messages, whatever transport they came by.
+
+    Made on main's loop.
+
+    Args:
+        ipc: whose listeners and handlers serve the renderers.
+    """
+
+    def __init__(self, ipc: IpcMain) -> None:
+        self.ipc = ipc
+        self.stopping = False
+        """No new session is begun."""
+        self._home = Home()
+        self._connections: dict[bytes, Connection] = {}  # by token
+        self._running: set[asyncio.Future[None]] = set()  # one for each of these calls
+
+    # ---- links -----------------------------------------------------------------------
+
+    async def serve(self, link: AsyncLink, peer: str) -> None:
+        """Serve a renderer on its link until it leaves.
+
+        Cancelling it is a cut.
+
+        Args:
+            link: a new link.
+            peer: where it comes from, for the log.
+        """
+        with self._tracked():
+            try:
+                await self._serve(link)
+            except RemoteProtocolError as error:
+                logger.warning("refused %s: %s", peer, error)
+                await link.write(refusal(reasons.PROTOCOL, str(error)))
+            except ConnectionClosed:
+                pass  # nobody is left to read why
+
+    async def _serve(self, link: AsyncLink) -> None:
+        first = await self._first_frame(link)
+        if first is None:
+            return
+        if self.stopping:
+            await link.write(refusal(reasons.SHUTDOWN, "main stops"))
+            return
+        await self._admit(first).serve(link)
+
+    @contextmanager
+    def _tracked(self) -> Generator[None]:
+        done = self._home.loop.create_future()
+        self._running.add(done)
+        try:
+            yield
+        finally:
+            self._running.discard(done)
+            if not done.done():
+                done.set_result(None)
+
+    async def _first_frame(self, link: AsyncLink) -> bytes | None:
+        reading = asyncio.ensure_future(link.read())
+        # Cancelling a read breaks the call, so it is left to end with the call.
+        await asyncio.wait([reading], timeout=self.ipc.limits.hello_timeout)
+        if not reading.done():
+            raise RemoteProtocolError("no hello in time")
+        return reading.result()
+
+    def _admit(self, first: bytes) -> Connection:
+        connection = Connection(self.ipc, first, home=self._home, on_end=self._forget)
+        self._connections[connection.token] = connection
+        return connection
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.pop(connection.token, None)
+
+    # ---- sync messages outside a link ------------------------------------------------
+
+    async def send_sync(self, data: bytes, timeout: float) -> bytes:
+        """Dispatch a sync message that comes outside a stream.
+
+        Args:
+            data: a serialized SendSyncRequest.
+            timeout: seconds its caller waits.
+
+        Returns:
+            A serialized SendSyncResponse.
+
+        Raises:
+            IpcError: there is none; `status` says what the caller's status is.
+        """
+        with self._tracked():
+            try:
+                request = messages.parse_sync_request(data)
+                args = messages.read_args(request)
+                call = self._begin(request, args, timeout)
+                return messages.sync_response(await self._reply(call, request.id))
+            except DataCloneError as error:
+                return messages.sync_response(messages.refusal(0, error))
+
+    def _begin(
+        self, request: messages.SyncRequest, args: Sequence[Any], timeout: float
+    ) -> UnaryCall:
+        if self.stopping:
+            raise ConnectionClosed("main stops", "not-sent")
+        if request.messages:
+            raise RemoteProtocolError("messages beside a sync message are not taken")
+        if not request.token:
+            return self._serve_one_shot(request.channel, args, timeout)
+        connection = self._connections.get(request.token)
+        if connection is None or not connection.open:
+            raise SessionGone("the session is gone")
+        return connection.serve_sync(
+            request.channel,
+            args,
+            size=request.ByteSize(),
+            id=request.id,
+            after=request.after,
+            timeout=timeout,
+        )
+
+    def _serve_one_shot(
+        self, channel: str, args: Sequence[Any], timeout: float
+    ) -> UnaryCall:
+        ipc = self.ipc
+        contents = WebContents(title="", url="", default=ipc.default)
+        work = ipc.dispatcher.work(
+            contents, self._home, ipc.limits.max_running, lambda: None
+        )
+        call = UnaryCall(channel, home=self._home, timeout=timeout, default=ipc.default)
+        work.watch(call)
+        ipc.dispatcher.sync(contents, call, args)
+        return call
+
+    async def _reply(self, call: UnaryCall, id: int) -> Parcel:
+        try:
+            return await asyncio.shield(call.reply)
+        except asyncio.CancelledError:
+            if not id:  # else its caller may come back for it
+                call.abandon()
+            raise
+
+    # ---- the end ---------------------------------------------------------------------
+
+    async def stop(self, grace: float) -> None:
+        """Say Goodbye to all renderers, and end what still runs for them.
+
+        Nothing more is dispatched from now on; what arrived and was not dispatched is
+        not acked, so its sender is told.
+
+        Args:
+            grace: seconds that running handlers have to finish; after it they are
+                cancelled.
+        """
+        self.stopping = True
+        connections = list(self._connections.values())
+        for connection in connections:
+            connection.stop_dispatch()
+        until = self._home.loop.time() + grace
+        await self._wait([c.quiet() for c in connections], until)
+        for connection in connections:
+            connection.say_goodbye(reasons.SHUTDOWN, "main stops")
+        await self._wait(list(self._running), until + _LEAVE_WITHIN)
+        for connection in connections:
+            connection.cancel_work()
+
+    async def _wait(
+        self, futures: Sequence[asyncio.Future[None]], until: float
+    ) -> None:
+        if futures:
+            left = until - self._home.loop.time()
+            await asyncio.wait(futures, timeout=max(0.0, left))
