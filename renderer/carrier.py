@@ -1,6 +1,7 @@
 """What a session needs of a transport: links, and the unary sync message.
 
-gRPC is one carrier (`grpc_link`); a pair of queues in memory is another.
+gRPC is one carrier (`grpc_link`, `grpc_aio_link`); a pair of queues in memory is
+another.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol, final
 
 from renderer.wire.errors import ConnectionClosed, Outcome
-from renderer.wire.link import BlockingLink, Fate
+from renderer.wire.link import AsyncLink, BlockingLink, Fate
 
 
 class Source(Protocol):
@@ -51,6 +52,34 @@ class Carrier(Protocol):
         ...
 
     def close(self) -> None:
+        """Give everything back that was opened. Links are cut."""
+        ...
+
+
+class AioLink(AsyncLink, Protocol):
+    """A link that an event loop carries, as a renderer needs it.
+
+    `read` returns None at the end of the link, or raises the IpcError that says why it
+    ended; `write` raises ConnectionClosed once it is gone.
+    """
+
+    async def finish(self) -> None:
+        """End this direction; reading goes on."""
+        ...
+
+    def cut(self) -> None:
+        """End both directions now; `read` comes to its end."""
+        ...
+
+
+class AioCarrier(Protocol):
+    """The way to one main process, for an event loop."""
+
+    def open(self) -> AioLink:
+        """Begin a link. It connects on its own; the first frame tells that it has."""
+        ...
+
+    async def close(self) -> None:
         """Give everything back that was opened. Links are cut."""
         ...
 
