@@ -91,7 +91,7 @@ async def _serve_until_told(ipc: IpcMain, settings: Settings) -> None:
     signals.install()
     await main.start(settings.listen)
     if settings.exit_with_stdin:
-        _stop_at_end_of_stdin(signals.stop)
+        _tell_at_end_of_stdin(signals)
     _announce(main, settings.ready)
     try:
         await signals.stop.wait()
@@ -99,16 +99,12 @@ async def _serve_until_told(ipc: IpcMain, settings: Settings) -> None:
         await main.stop()
 
 
-def _stop_at_end_of_stdin(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-
+def _tell_at_end_of_stdin(signals: StopSignals) -> None:
     def wait() -> None:
-        # No standard input is one that has ended; a loop that is closed has, too.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # no standard input is one that has ended
             while os.read(0, 4096):
                 pass
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(stop.set)
+        signals.tell()
 
     threading.Thread(target=wait, name="mainproc-stdin", daemon=True).start()
 

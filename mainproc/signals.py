@@ -1,8 +1,9 @@
-"""SIGINT and SIGTERM: an orderly end, also of a main whose loop somebody holds."""
+"""Being told to stop: an orderly end, also of a main whose loop somebody holds."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import signal
@@ -46,14 +47,20 @@ class StopSignals:
         name = "mainproc-signals"
         threading.Thread(target=self._insist, name=name, daemon=True).start()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._tell)
+            signal.signal(number, self._on_signal)
 
-    def _tell(self, _number: int, _frame: FrameType | None) -> None:
+    def tell(self) -> None:
+        """Ask for the end as a first signal does; from any thread."""
+        self._news.put("told")
+        # A loop that is closed has ended already.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._hear)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._told:
             os._exit(_TOLD_TWICE)
         self._told = True
-        self._news.put("told")
-        self._loop.call_soon_threadsafe(self._hear)
+        self.tell()
 
     def _hear(self) -> None:
         self._news.put("heard")
@@ -62,7 +69,8 @@ class StopSignals:
     def _insist(self) -> None:
         self._news.get()
         try:
-            self._news.get(timeout=max(self._grace, _AT_LEAST))
+            while self._news.get(timeout=max(self._grace, _AT_LEAST)) != "heard":
+                pass  # told by something else, too
         except queue.Empty:
             frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - documented
             frame = frames.get(self._main_thread)
