@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from typing import Final, Unpack
 
-from renderer.ipc_renderer import DEFAULT_ADDRESS, Options
 from renderer.reply import Reply
+from renderer.settings import DEFAULT_ADDRESS, ThreadOptions
 from renderer.threads import IpcRenderer
 from renderer.wire.errors import (
     AccessDenied,
@@ -41,7 +41,9 @@ ipc: Final = IpcRenderer()
 """This program's renderer. It connects when it is first used."""
 
 
-def connect(address: str | None = None, **options: Unpack[Options]) -> IpcRenderer:
+def connect(
+    address: str | None = None, **options: Unpack[ThreadOptions]
+) -> IpcRenderer:
     """Return a new renderer, connected.
 
     Args:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Final, final
+from typing import Any, Final, final
 
 from renderer.wire import messages
 from renderer.wire.errors import IpcError, IpcTimeout, PayloadTooLarge
 from renderer.wire.events import Arrived
+from renderer.wire.listeners import ListenerTable, Registration, no_handler
 from renderer.wire.parcel import Parcel
 
 _BEGUN: Final = -1.0
@@ -46,6 +47,25 @@ class Asked:
     def is_waiting(self, id: int) -> bool:
         """Tell whether a call still waits for its turn."""
         return id in self._until
+
+    def served_by(
+        self, event: Arrived, table: ListenerTable
+    ) -> tuple[Registration, list[Any]] | None:
+        """Return the handler of a call, and the arguments; None: it was refused."""
+        id, channel = event.message.id, event.body.channel
+        if not event.is_invoke:
+            text = "a renderer takes invokes only"
+            self.refuse(id, IpcError(text, reason="UNIMPLEMENTED"))
+            return None
+        handler = table.take_handler(channel)
+        if handler is None:
+            self.refuse(id, no_handler(channel, table, instead="send"))
+            return None
+        try:
+            return handler, messages.read_args(event.body)
+        except IpcError as error:
+            self.refuse(id, error)
+            return None
 
     def begin(self, id: int) -> bool:
         """Tell whether a call's turn still matters to its caller."""

@@ -16,6 +16,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, Protocol, final
 
+from renderer import texts
 from renderer.carrier import Carrier, LinkBroken
 from renderer.clock import Alarm, Clock
 from renderer.deadline import Deadline, no_reply
@@ -243,6 +244,9 @@ class Connection:
         """Run a job on the thread of listeners and callbacks."""
         self._dispatcher.post(job)
 
+    def check_wait(self) -> None:
+        """Any thread of the user's may wait for a reply: the reader completes it."""
+
     # ---- the reader ------------------------------------------------------------------
 
     def _read(self) -> None:
@@ -293,20 +297,13 @@ class Connection:
             self.say_goodbye()
             return
         self.parted = True
-        why = f": {event.message}" if event.message else ""
-        self._stop(ConnectionClosed(f"main at {self.address} said goodbye{why}"))
+        self._stop(texts.parted(self.address, event.message))
         self._later(DRAIN_S, self.say_goodbye)
         self._dispatcher.post(self.say_goodbye)
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed
-        if event.error is not None:
-            text = f"main at {self.address} broke the contract: {event.error}"
-        elif event.message:
-            text = f"the session with main at {self.address} ended: {event.message}"
-        else:
-            text = f"the connection to main at {self.address} broke"
-        self._stop(ConnectionClosed(text), event.error)
+        self._stop(texts.ended(self.address, event), event.error)
         self._link.finish()
         self._later(PART_S, self._link.cut)
 
@@ -316,8 +313,7 @@ class Connection:
             text = "the link ended before main said welcome"
             self._stop(broken or LinkBroken(text, "not-sent", Fate.RESUME))
         elif broken is not None:
-            text = f"the connection to main at {self.address} broke: {broken}"
-            self._stop(ConnectionClosed(text), broken)
+            self._stop(texts.broke(self.address, broken), broken)
         for event in happened:
             self._note(event)
         if self.opened and not self._closing:
@@ -331,7 +327,7 @@ class Connection:
     def _tell(self) -> None:
         if self.unconfirmed:
             text = "%s; it has not confirmed %s sent to it"
-            logger.warning(text, self.error, how_many(self.unconfirmed))
+            logger.warning(text, self.error, texts.how_many(self.unconfirmed))
         else:
             logger.info("%s", self.error)
 
@@ -351,8 +347,7 @@ class Connection:
         happened = self.exchange.change(say)
         if begins:
             self._closing = True
-            text = f"the connection to main at {self.address} was closed"
-            self._stop(ConnectionClosed(text))
+            self._stop(texts.left(self.address))
         for event in happened:
             self._note(event)
 
@@ -399,9 +394,4 @@ class Connection:
             pass  # the interpreter is ending; whoever ends it keeps the time
 
 
-def how_many(messages: int) -> str:
-    """Return a number of messages as people say it."""
-    return f"{messages:,} message{'s' * (messages != 1)}"
-
-
-__all__ = ("DRAIN_S", "Connection", "Dispatcher", "how_many")
+__all__ = ("DRAIN_S", "PART_S", "Connection", "Dispatcher")

@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any, Final, Protocol, final
 
 from renderer.asked import Asked
-from renderer.reports import Reports, note_arguments
+from renderer.reports import Reports
 from renderer.wire import messages
 from renderer.wire.errors import IpcError
 from renderer.wire.events import Arrived
 from renderer.wire.limits import DEFAULT_LIMITS
-from renderer.wire.listeners import ListenerTable, Registration, no_handler
+from renderer.wire.listeners import ListenerTable, Registration
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
 from renderer.workers import Job, Workers
@@ -200,39 +200,17 @@ class ThreadDispatcher:
         try:
             listener.fn(*args)
         except BaseException as error:  # also a sys.exit(): the thread must go on
-            self._raised(listener, args, error)
+            self._reports.failed(listener, args, error)
             if _interrupt(error) is not None:
                 raise
-
-    def _raised(
-        self, registration: Registration, args: Sequence[Any], error: BaseException
-    ) -> Exception:
-        if not isinstance(error, Exception):
-            wrapped = RuntimeError(f"{type(error).__name__} on the listeners' thread")
-            wrapped.__cause__ = error
-            error = wrapped
-        note_arguments(error, registration.fn, registration.channel, args)
-        self._reports.raised(registration.kind, registration.channel, error)
-        return error
 
     # ---- calls -----------------------------------------------------------------------
 
     def _ask(self, id: int, event: Arrived) -> None:
-        channel = event.body.channel
-        if not event.is_invoke:
-            text = "a renderer takes invokes only"
-            self._asked.refuse(id, IpcError(text, reason="UNIMPLEMENTED"))
+        served = self._asked.served_by(event, self._table)
+        if served is None:
             return
-        handler = self._table.take_handler(channel)
-        if handler is None:
-            error = no_handler(channel, self._table, instead="send")
-            self._asked.refuse(id, error)
-            return
-        try:
-            args = messages.read_args(event.body)
-        except IpcError as error:
-            self._asked.refuse(id, error)
-            return
+        handler, args = served
         job = partial(self._handle, id, handler, args)
         if handler.thread:
             self._at_once.run(job)
@@ -251,7 +229,7 @@ class ThreadDispatcher:
                 raise TypeError(text)
             reply = messages.reply(id, result, self._default)
         except BaseException as error:  # crosses to the caller
-            raised = self._raised(handler, args, error)
+            raised = self._reports.failed(handler, args, error)
             reply = messages.raised(id, raised, self._default)
             interrupt = _interrupt(error)
         self._asked.answer(id, reply)

@@ -1,128 +1,20 @@
-"""What `IpcRenderer` is on every face: listeners, handlers, options, texts."""
+"""What `IpcRenderer` is on every face: listeners, handlers, hooks."""
 
 from __future__ import annotations
 
 import inspect
-import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, TypedDict, TypeVar, overload
+from functools import partial
+from typing import Any, TypeVar, overload
 
-from renderer.carrier import Carrier
 from renderer.reports import ErrorHook, Reports
-from renderer.wire.errors import ConnectionClosed, quote
-from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.listeners import Kind, Subscription
 from renderer.wire.registrar import Registrar
-from renderer.wire.session import Role, Session
-from renderer.wire.terms import introduction
-from renderer.wire.values import Default
-from renderer.workers import Job
-
-DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
-"""Where a main process listens unless it is told otherwise."""
 
 F = TypeVar("F", bound=Callable[..., object])
 E = TypeVar("E", bound=ErrorHook)
 D = TypeVar("D", bound=Callable[[], object])
-
-
-class Options(TypedDict, total=False):
-    """The keyword arguments of `IpcRenderer` and `connect`."""
-
-    title: str
-    url: str
-    token: str | None
-    connect_timeout: float
-    dispatch: Callable[[Job], object] | None
-    default: Default | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The same, with what holds where nothing is said."""
-
-    address: str | None = None
-    title: str = ""
-    url: str = ""
-    token: str | None = None
-    connect_timeout: float = 10.0
-    dispatch: Callable[[Job], object] | None = None
-    default: Default | None = None
-
-    def __post_init__(self) -> None:
-        if self.token is not None and not _is_header(self.token):
-            raise ValueError("a token is printable ASCII")
-
-    def changed(self, address: str | None, options: Options) -> Settings:
-        """Return these settings, changed where something is said."""
-        changed = replace(self, **options)
-        return changed if address is None else replace(changed, address=address)
-
-    @property
-    def target(self) -> str:
-        """The address, by the first that says one: the program, the user, nobody."""
-        return self.address or os.environ.get(_VARIABLE) or DEFAULT_ADDRESS
-
-    def carrier(self) -> Carrier:
-        """Return the way to main, over gRPC.
-
-        Raises:
-            ConnectionClosed: the address cannot be one.
-        """
-        if not _is_address(self.target):
-            text = f"{quote(self.target)} is no address; give HOST:PORT or unix:PATH"
-            raise ConnectionClosed(text, "not-sent")
-        # What gRPC's core writes to stderr is told by our own errors.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        # Here and not above: importing this module must load no grpc.
-        from renderer.grpc_link import GrpcCarrier
-
-        return GrpcCarrier(self.target, token=self.token)
-
-    def session(self) -> Session:
-        """Return a new session as these settings introduce it."""
-        hello = introduction(version=_version(), url=self.url, title=self.title)
-        return Session(Role.RENDERER, limits=DEFAULT_LIMITS, hello=hello)
-
-
-_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
-
-
-@cache
-def _version() -> str:
-    try:
-        return version("electron-ipc")
-    except PackageNotFoundError:  # packed into a program, without metadata
-        return ""
-
-
-def _is_header(token: str) -> bool:
-    return token.isascii() and token.isprintable()
-
-
-def _is_address(address: str) -> bool:
-    scheme, colon, rest = address.partition(":")
-    if scheme in _SCHEMES:
-        return bool(rest)
-    _, colon, port = address.rpartition(":")
-    return bool(colon) and port.isdecimal() and 0 < int(port) < 2**16
-
-
-_SCHEMES: Final = frozenset({"unix", "unix-abstract", "dns", "ipv4", "ipv6"})
-"""Those that gRPC's targets may begin with, and that need no server of names."""
-
-
-def no_main(address: str, seconds: float) -> ConnectionClosed:
-    """Return the error for an address at which nobody answers."""
-    return ConnectionClosed(
-        f"no main process at {address} after {seconds:g} s; "
-        f"start one with 'mainproc run main.py' or set {_VARIABLE}",
-        "not-sent",
-    )
 
 
 def is_async(fn: object) -> bool:
@@ -167,22 +59,26 @@ class Channels(Registrar):
 
         All listeners of a channel are called, in the order of their registration and
         of the events; one that raises is logged (or given to `on_error`) and the others
-        still run. They run on one thread, so one that takes its time delays the next.
-        It may call `send`, `send_sync` and `invoke(…).result()`.
+        still run. A plain function that takes its time delays the next one.
+
+        With `renderer.ipc` they run on one thread of their own, and may call `send`,
+        `send_sync` and `invoke(…).result()`. With `renderer.aio` they run on the event
+        loop, and may be `async def`: such a listener has run to its first await when
+        the next message is dispatched.
 
         Args:
             channel: the event's name.
             listener: called with the event's arguments. Without it, a decorator is
                 returned.
             thread: run it on a thread of its own; such listeners run one after another,
-                in order, and hold nobody else up.
+                in order, and hold nobody else up. For plain functions.
 
         Returns:
             A `Subscription`; the decorator returns the function unchanged.
 
         Raises:
             TypeError: the channel is no str, or the listener cannot be called, or it is
-                `async def`.
+                `async def` where that cannot run.
             DataCloneError: the channel cannot be sent.
         """
         return self._register("listener", channel, listener, once=False, thread=thread)
@@ -231,7 +127,8 @@ class Channels(Registrar):
         """Answer every `contents.invoke` of main's on a channel.
 
         What the handler returns is the result; what it raises arrives in main as
-        `RemoteError`. What it sends before it returns arrives before its result.
+        `RemoteError`. What it sends before it returns arrives before its result. An
+        `async def` (`renderer.aio` only) is cancelled when main gives the call up.
 
         Args:
             channel: what is asked for.
@@ -287,8 +184,8 @@ class Channels(Registrar):
         """Call a function when a connection has ended that was open.
 
         Whoever ended it: main's Goodbye, a cut, or `close`. It is called without
-        arguments, after the listeners of everything that had arrived, on their thread.
-        It may `connect` again.
+        arguments, after the listeners of everything that had arrived, where they run.
+        It may `connect` again; with `renderer.aio` it may be `async def`.
 
         Args:
             fn: called in the order of registration.
@@ -307,10 +204,6 @@ class Channels(Registrar):
 
 
 __all__ = (
-    "DEFAULT_ADDRESS",
     "Channels",
-    "Options",
-    "Settings",
     "is_async",
-    "no_main",
 )

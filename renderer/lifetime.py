@@ -18,7 +18,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Final
 
-from renderer.connection import how_many
+from renderer.texts import how_many
 
 _FLUSH_S: Final = 5.0
 _PART_S: Final = 1.0

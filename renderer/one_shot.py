@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 
 from renderer.carrier import Carrier, LinkBroken
 from renderer.deadline import Deadline, no_reply
-from renderer.patience import Patience
+from renderer.patience import ThreadPatience
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcTimeout, quote
 from renderer.wire.limits import DEFAULT_LIMITS
@@ -45,7 +45,7 @@ class OneShots:
         return request if len(request) <= DEFAULT_LIMITS.max_frame_bytes else None
 
     def send_sync(
-        self, request: bytes, channel: str, deadline: Deadline, patience: Patience
+        self, request: bytes, channel: str, deadline: Deadline, patience: ThreadPatience
     ) -> Any:
         """Send a sync message; wait for main to appear, and for its response.
 

@@ -8,7 +8,7 @@ from typing import Final, final
 
 from renderer.carrier import LinkBroken
 from renderer.deadline import Deadline
-from renderer.ipc_renderer import no_main
+from renderer.texts import no_main
 from renderer.wire.errors import ConnectionClosed, IpcError
 from renderer.wire.link import Fate
 
@@ -19,20 +19,17 @@ _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 0.5
 
 
-@final
 class Patience:
     """Counts one caller's attempts to reach main.
 
     Args:
         address: where main should be.
         seconds: how long to try.
-        closed: set when nobody wants the connection any more.
     """
 
-    def __init__(self, address: str, seconds: float, closed: threading.Event) -> None:
+    def __init__(self, address: str, seconds: float) -> None:
         self._address = address
         self._seconds = seconds
-        self._closed = closed
         self.deadline = Deadline(seconds)
         """When it ends."""
         self.first_doubt = Deadline(min(_WARN_AFTER_S, seconds))
@@ -49,14 +46,14 @@ class Patience:
                 "no answer from a main process at %s yet; waiting", self._address
             )
 
-    def pause(self, error: IpcError | None) -> None:
-        """Wait before the next attempt.
+    def next_pause(self, error: IpcError | None) -> float:
+        """Return for how many seconds to wait before the next attempt.
 
         Args:
             error: how the last one failed.
 
         Raises:
-            ConnectionClosed: there is no time left, or `closed` is set.
+            ConnectionClosed: there is no time left.
             IpcError: the last attempt failed in a way that time does not mend.
         """
         self._raise_if_final(error)
@@ -69,9 +66,9 @@ class Patience:
             raise gone
         if not self.first_doubt.left:
             self.doubt()
-        if self._closed.wait(min(self._pause, left)):
-            raise ConnectionClosed("closed before there was a connection", "not-sent")
+        pause = min(self._pause, left)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
+        return pause
 
     def _raise_if_final(self, error: IpcError | None) -> None:
         if isinstance(error, LinkBroken):
@@ -82,4 +79,37 @@ class Patience:
             raise error
 
 
-__all__ = ("Patience",)
+@final
+class ThreadPatience(Patience):
+    """The same for a thread, which waits in `pause`.
+
+    Args:
+        address: where main should be.
+        seconds: how long to try.
+        closed: set when nobody wants the connection any more.
+    """
+
+    def __init__(self, address: str, seconds: float, closed: threading.Event) -> None:
+        super().__init__(address, seconds)
+        self._closed = closed
+
+    def pause(self, error: IpcError | None) -> None:
+        """Wait before the next attempt.
+
+        Args:
+            error: how the last one failed.
+
+        Raises:
+            ConnectionClosed: there is no time left, or `closed` is set.
+            IpcError: the last attempt failed in a way that time does not mend.
+        """
+        if self._closed.wait(self.next_pause(error)):
+            raise closed_early()
+
+
+def closed_early() -> ConnectionClosed:
+    """Return the error for a connection that nobody wants any more."""
+    return ConnectionClosed("closed before there was a connection", "not-sent")
+
+
+__all__ = ("Patience", "ThreadPatience", "closed_early")

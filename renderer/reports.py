@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from renderer.wire.errors import quote
 from renderer.wire.failures import log_info
-from renderer.wire.listeners import Kind, ListenerTable, no_listener
+from renderer.wire.listeners import Kind, ListenerTable, Registration, no_listener
 
 logger = logging.getLogger("ipc.renderer")
 
@@ -34,6 +34,22 @@ class Reports:
         self._table = table
         self._warned: set[str] = set()
         self._hinted = False
+
+    def failed(
+        self, registration: Registration, args: Sequence[Any], error: BaseException
+    ) -> Exception:
+        """Tell what a function raised that was called with some arguments.
+
+        Returns:
+            It as an exception that nothing but a caller need mind.
+        """
+        if not isinstance(error, Exception):
+            wrapped = RuntimeError(f"{type(error).__name__} in a {registration.kind}")
+            wrapped.__cause__ = error
+            error = wrapped
+        note_arguments(error, registration.fn, registration.channel, args)
+        self.raised(registration.kind, registration.channel, error)
+        return error
 
     def raised(self, kind: Kind, channel: str, error: Exception) -> None:
         """Tell what a listener or handler raised."""

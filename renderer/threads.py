@@ -11,16 +11,17 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
-from renderer import lifetime
+from renderer import lifetime, texts
 from renderer.carrier import Carrier
-from renderer.connection import DRAIN_S, Connection, how_many
+from renderer.connection import DRAIN_S, Connection
 from renderer.deadline import Deadline
 from renderer.dispatcher import ThreadDispatcher
-from renderer.ipc_renderer import Channels, Options, Settings, is_async, no_main
+from renderer.ipc_renderer import Channels, is_async
 from renderer.lifetime import quiet_interrupts
 from renderer.one_shot import OneShots
-from renderer.patience import Patience
+from renderer.patience import ThreadPatience
 from renderer.reply import Reply
+from renderer.settings import ThreadOptions, ThreadSettings
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
 from renderer.wire.listeners import Kind, checked_channel
@@ -76,8 +77,8 @@ class IpcRenderer(Channels):
         default: Default | None = None,
     ) -> None:
         super().__init__()
-        self._settings = Settings(
-            address, title, url, token, connect_timeout, dispatch, default
+        self._settings = ThreadSettings(
+            address, title, url, token, connect_timeout, default, dispatch
         )
         self._begin()
         _renderers.add(self)
@@ -117,7 +118,9 @@ class IpcRenderer(Channels):
             and self._pid == os.getpid()
         )
 
-    def connect(self, address: str | None = None, **options: Unpack[Options]) -> Self:
+    def connect(
+        self, address: str | None = None, **options: Unpack[ThreadOptions]
+    ) -> Self:
         """Connect, and wait until main has said welcome.
 
         Nothing happens if there is a connection to that address. After a connection has
@@ -144,7 +147,7 @@ class IpcRenderer(Channels):
             if previous is not None and previous.error is None:
                 if previous.address == settings.target:
                     return self
-                raise IpcError(f"connected to {previous.address}; close() comes first")
+                raise texts.elsewhere(previous.address)
             if previous is not None:
                 previous.wait_over(deadline)
             self._closed.clear()
@@ -157,15 +160,11 @@ class IpcRenderer(Channels):
         """Return the connection; the first use opens it."""
         connection = self._connection
         if self._pid != os.getpid():
-            raise IpcError(
-                f"opened in process {self._pid}, not usable after fork; connect again"
-            )
+            raise texts.forked(self._pid)
         if connection is not None:
             return connection
         if self._closed.is_set():
-            raise ConnectionClosed(
-                "it was closed; connect() opens it again", "not-sent"
-            )
+            raise texts.closed_for_good()
         with self._alone(deadline):
             if self._connection is None:
                 self._connection = self._open(self._patience(deadline))
@@ -176,7 +175,7 @@ class IpcRenderer(Channels):
         """Let one thread connect, and not what interrupts it."""
         left = -1.0 if deadline.left is None else deadline.left
         if not self._opening.acquire(timeout=left):
-            raise no_main(self._settings.target, deadline.timeout or 0.0)
+            raise texts.no_main(self._settings.target, deadline.timeout or 0.0)
         try:
             if self._attempt is not None:
                 raise IpcError("not possible here: it interrupted connect()")
@@ -184,7 +183,7 @@ class IpcRenderer(Channels):
         finally:
             self._opening.release()
 
-    def _open(self, patience: Patience) -> Connection:
+    def _open(self, patience: ThreadPatience) -> Connection:
         while True:
             connection, dispatcher = self._start()
             self._attempt = connection
@@ -219,7 +218,11 @@ class IpcRenderer(Channels):
         return connection, dispatcher
 
     def _carrier(self) -> Carrier:
-        return self._settings.carrier()
+        target = self._settings.grpc_target()
+        # Here and not above: importing this module must load no grpc.
+        from renderer.grpc_link import GrpcCarrier
+
+        return GrpcCarrier(target, token=self._settings.token)
 
     def _opened(
         self, connection: Connection, dispatcher: ThreadDispatcher
@@ -332,11 +335,11 @@ class IpcRenderer(Channels):
             and self._pid == os.getpid()
         )
 
-    def _patience(self, deadline: Deadline) -> Patience:
+    def _patience(self, deadline: Deadline) -> ThreadPatience:
         seconds = self._settings.connect_timeout
         if deadline.timeout is not None:
             seconds = min(seconds, deadline.timeout)
-        return Patience(self.address, seconds, self._closed)
+        return ThreadPatience(self.address, seconds, self._closed)
 
     def _send_sync_unary(
         self, channel: str, /, *args: object, timeout: float | None = 30.0
@@ -428,7 +431,7 @@ class IpcRenderer(Channels):
         count = self._leave(_FLUSH_S, _PART_S)
         if count:
             text = "main at %s has not confirmed %s sent to it"
-            logger.warning(text, self.address, how_many(count))
+            logger.warning(text, self.address, texts.how_many(count))
 
     def _leave(self, flush_s: float, part_s: float) -> int:
         connection, dispatcher = self._connection, self._dispatcher
@@ -474,8 +477,10 @@ class IpcRenderer(Channels):
 
     def _check(self, kind: Kind, channel: str, fn: object, *, thread: bool) -> None:
         if is_async(fn):
-            text = f"the {kind} for {quote(channel)} is async; use a plain def here"
-            raise TypeError(text)
+            raise TypeError(
+                f"the {kind} for {quote(channel)} is `async def`, which needs an event "
+                "loop: use `renderer.aio`, or a plain function here"
+            )
 
 
 def wait_for_all() -> None:

@@ -1,0 +1,120 @@
+"""What a renderer is told when it is made, and what follows from that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final, Self, TypedDict
+
+from renderer.texts import ADDRESS_VARIABLE
+from renderer.wire.errors import ConnectionClosed, quote
+from renderer.wire.limits import DEFAULT_LIMITS
+from renderer.wire.session import Role, Session
+from renderer.wire.terms import introduction
+from renderer.wire.values import Default
+from renderer.workers import Job
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
+"""Where a main process listens unless it is told otherwise."""
+
+_SCHEMES: Final = frozenset({"unix", "unix-abstract", "dns", "ipv4", "ipv6"})
+"""Those that gRPC's targets may begin with, and that need no server of names."""
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of `IpcRenderer` and `connect`, on every face."""
+
+    title: str
+    url: str
+    token: str | None
+    connect_timeout: float
+    default: Default | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The same, with what holds where nothing is said."""
+
+    address: str | None = None
+    title: str = ""
+    url: str = ""
+    token: str | None = None
+    connect_timeout: float = 10.0
+    default: Default | None = None
+
+    def __post_init__(self) -> None:
+        if self.token is not None and not _is_header(self.token):
+            raise ValueError("a token is printable ASCII")
+
+    def changed(self, address: str | None, options: Options) -> Self:
+        """Return these settings, changed where something is said."""
+        changed = replace(self, **options)
+        return changed if address is None else replace(changed, address=address)
+
+    @property
+    def target(self) -> str:
+        """The address, by the first that says one: the program, the user, nobody."""
+        return self.address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+
+    def grpc_target(self) -> str:
+        """Return the address for gRPC, which is told to be quiet.
+
+        Raises:
+            ConnectionClosed: the address cannot be one.
+        """
+        if not _is_address(self.target):
+            text = f"{quote(self.target)} is no address; give HOST:PORT or unix:PATH"
+            raise ConnectionClosed(text, "not-sent")
+        # What gRPC's core writes to stderr is told by our own errors.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        return self.target
+
+    def session(self) -> Session:
+        """Return a new session as these settings introduce it."""
+        hello = introduction(version=_version(), url=self.url, title=self.title)
+        return Session(Role.RENDERER, limits=DEFAULT_LIMITS, hello=hello)
+
+
+class ThreadOptions(Options, total=False):
+    """The keyword arguments of `IpcRenderer` and `connect`."""
+
+    dispatch: Callable[[Job], object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSettings(Settings):
+    """The same, with what holds where nothing is said."""
+
+    dispatch: Callable[[Job], object] | None = None
+
+
+@cache
+def _version() -> str:
+    try:
+        return version("electron-ipc")
+    except PackageNotFoundError:  # packed into a program, without metadata
+        return ""
+
+
+def _is_header(token: str) -> bool:
+    return token.isascii() and token.isprintable()
+
+
+def _is_address(address: str) -> bool:
+    scheme, colon, rest = address.partition(":")
+    if scheme in _SCHEMES:
+        return bool(rest)
+    _, colon, port = address.rpartition(":")
+    return bool(colon) and port.isdecimal() and 0 < int(port) < 2**16
+
+
+__all__ = (
+    "DEFAULT_ADDRESS",
+    "Options",
+    "Settings",
+    "ThreadOptions",
+    "ThreadSettings",
+)

@@ -1,0 +1,80 @@
+"""What a renderer says of its connection, the same words on every face."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from renderer.wire.errors import ConnectionClosed, IpcError
+from renderer.wire.events import Ended
+
+ADDRESS_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
+
+
+def no_main(address: str, seconds: float) -> ConnectionClosed:
+    """Return the error for an address at which nobody answers."""
+    return ConnectionClosed(
+        f"no main process at {address} after {seconds:g} s; "
+        f"start one with 'mainproc run main.py' or set {ADDRESS_VARIABLE}",
+        "not-sent",
+    )
+
+
+def closed_for_good() -> ConnectionClosed:
+    """Return the error for what is sent after the program closed the renderer."""
+    return ConnectionClosed("it was closed; connect() opens it again", "not-sent")
+
+
+def forked(pid: int) -> IpcError:
+    """Return the error for what a forked child wants of its parent's connection."""
+    text = f"opened in process {pid}, not usable after fork; connect again"
+    return IpcError(text)
+
+
+def elsewhere(address: str) -> IpcError:
+    """Return the error for connecting while connected to another address."""
+    return IpcError(f"connected to {address}; close() comes first")
+
+
+def parted(address: str, why: str) -> ConnectionClosed:
+    """Return the error for a connection that main said Goodbye on."""
+    return ConnectionClosed(f"main at {address} said goodbye{': ' if why else ''}{why}")
+
+
+def left(address: str) -> ConnectionClosed:
+    """Return the error for a connection that this program closed."""
+    return ConnectionClosed(f"the connection to main at {address} was closed")
+
+
+def broke(address: str, why: object) -> ConnectionClosed:
+    """Return the error for a connection whose link ended with a status."""
+    return ConnectionClosed(f"the connection to main at {address} broke: {why}")
+
+
+def ended(address: str, event: Ended) -> ConnectionClosed:
+    """Return the error for a session that is over."""
+    if event.error is not None:
+        text = f"main at {address} broke the contract: {event.error}"
+    elif event.message:
+        text = f"the session with main at {address} ended: {event.message}"
+    else:
+        text = f"the connection to main at {address} broke"
+    return ConnectionClosed(text)
+
+
+def how_many(messages: int) -> str:
+    """Return a number of messages as people say it."""
+    return f"{messages:,} message{'s' * (messages != 1)}"
+
+
+__all__ = (
+    "ADDRESS_VARIABLE",
+    "broke",
+    "closed_for_good",
+    "elsewhere",
+    "ended",
+    "forked",
+    "how_many",
+    "left",
+    "no_main",
+    "parted",
+)
