@@ -16,12 +16,16 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
+from mainproc.application import App, app
+from mainproc.channels import Handler, Listener
 from mainproc.config import DEFAULT_ADDRESS
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
-from mainproc.ipc_main import Handler, IpcMain, Listener
+from mainproc.groups import Answers, Group
+from mainproc.ipc_main import IpcMain
 from mainproc.reminder import remind_at_exit
 from mainproc.runner import Ready, Settings, addresses_of, run_or_exit, serve_main
 from mainproc.web_contents import WebContents
+from renderer.reply import Reply
 from renderer.wire.errors import (
     AccessDenied,
     ConnectionClosed,
@@ -121,9 +125,12 @@ def __getattr__(name: str) -> Any:
 __all__ = (
     "DEFAULT_ADDRESS",
     "AccessDenied",
+    "Answers",
+    "App",
     "ConnectionClosed",
     "DataCloneError",
     "DuplicateHandler",
+    "Group",
     "Handler",
     "IpcError",
     "IpcMain",
@@ -141,9 +148,11 @@ __all__ = (
     "ProtocolError",
     "RemoteError",
     "RemoteProtocolError",
+    "Reply",
     "ReplyNeverSent",
     "Subscription",
     "WebContents",
+    "app",
     "ipc",
     "run",
     "serve",

@@ -6,25 +6,20 @@ import asyncio
 import functools
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, final
 
-from mainproc.calls import Call, SyncCall
+from mainproc.application import app
+from mainproc.asks import Asks
 from mainproc.home import Home
+from mainproc.incoming import Incoming
 from mainproc.outlet import Outlet
-from mainproc.turns import Turns
-from mainproc.unary import Answers, UnaryCall
 from mainproc.web_contents import WebContents
 from mainproc.work import serving
-from renderer.wire import events, messages, reasons
-from renderer.wire.errors import (
-    DataCloneError,
-    IpcError,
-    Overloaded,
-    RemoteProtocolError,
-    quote,
-)
+from renderer.reply import Reply
+from renderer.wire import events, reasons
+from renderer.wire.errors import RemoteProtocolError, quote
 from renderer.wire.frames import parse_hello
 from renderer.wire.greeting import Admission
 from renderer.wire.session import Session
@@ -42,7 +37,6 @@ _TOKEN_BYTES: Final = 32
 _LONGEST_TITLE: Final = 8 * 1024
 _ANSWER_GOODBYE_WITHIN: Final = 5.0
 _END_LINK_WITHIN: Final = 10.0
-_WAIT_FOR_AFTER: Final = 30.0
 
 
 @final
@@ -73,6 +67,7 @@ class Connection:
             title=hello.title[:_LONGEST_TITLE],
             url=hello.url[:_LONGEST_TITLE],
             default=ipc.default,
+            groups=ipc.groups,
         )
         self.session = Session(
             Role.MAIN, limits=ipc.limits, admission=self._admission()
@@ -82,7 +77,6 @@ class Connection:
         self._ipc = ipc
         self._home = home
         self._on_end = on_end
-        self._dispatcher = ipc.dispatcher
         self._outlet = Outlet(
             home,
             self.session,
@@ -90,24 +84,16 @@ class Connection:
             on_broken=self._handle_events,
             on_written=self._written,
         )
-        self._work = self._dispatcher.work(
-            self.contents, home, ipc.limits.max_running, self._wake
-        )
-        self._turns = Turns(
-            home,
-            self.session,
-            self._work,
-            begin=self._begin,
-            on_pause=self._after_turn,
-            on_held=self._held_back,
-        )
-        self._answers = Answers()
+        self._incoming = Incoming(ipc, self.contents, self.session, self, home)
+        self._turns, self._work = self._incoming.turns, self._incoming.work
+        self._asks = Asks(home, self.contents, self.send)
         self._serving: asyncio.Task[object] | None = None
         self._reading = False
         self._link_ended = False  # by us
         self._half_closed = False
-        self._lost_count = 0
         self._broken = False  # the contract, in a way that the session does not see
+        self._why = "the connection broke"  # it is gone, once it is
+        self._gone = False
         self._timers: list[asyncio.TimerHandle] = []
         # Done when our Goodbye may be written, or nothing more can be.
         self._parted = home.loop.create_future()
@@ -116,6 +102,7 @@ class Connection:
         self.contents.connect_line(self)
         ipc.renderers.add(self.contents)
         logger.info("%s connected", self.contents)
+        app.emit("web-contents-created", self.contents)
 
     def _admission(self) -> Admission:
         return Admission(
@@ -173,7 +160,7 @@ class Connection:
             if not self.open or session.peer.resume:
                 return False
             self._half_closed = True
-        self._after_turn()
+        self.after_turn()
         return True
 
     async def _catch_up(self) -> None:
@@ -193,151 +180,32 @@ class Connection:
                     self._turns.put(event)
                 case events.Acked():
                     self._acked()
+                case events.Replied():
+                    self._asks.replied(event)
                 case events.Cancelled():
-                    self._cancel(event.id)
+                    self._incoming.cancel(event.id)
                 case events.GoodbyeHeard():
-                    self._drain()
+                    self._drain(event.message)
                 case events.GivenUp():
                     channel = quote(event.channel)
-                    self._lost(event.count, f"{channel} was given up by its sender")
+                    self._incoming.lost(
+                        event.count, f"{channel} was given up by its sender"
+                    )
                 case events.Ended():
                     self._ended(event)
                 case _:
-                    pass  # replies (main asks nothing yet), and a renderer's events
+                    pass  # those of a renderer's end
         self._turns.advance()
 
     # ---- dispatch --------------------------------------------------------------------
 
-    def _begin(self, arrived: events.Arrived) -> bool:
-        try:
-            if arrived.kind == "call":
-                return self._begin_call(arrived)
-            body = arrived.body
-            args = messages.read_args(body)
-        except DataCloneError as error:
-            self._lost(1, f"an event could not be read: {error}")
-            return False
-        except RemoteProtocolError as error:
-            self._break_off(error)
-            return False
-        return self._dispatcher.event(self.contents, body.channel, args)
+    @property
+    def incoming(self) -> Incoming:
+        """What the renderer sends."""
+        return self._incoming
 
-    def _lost(self, count: int, why: str) -> None:
-        # Told once and counted from there on: a peer must not write our log.
-        if not self._lost_count:
-            logger.warning("lost from %s: %s", self.contents, why)
-        self._lost_count += count
-
-    def _begin_call(self, arrived: events.Arrived) -> bool:
-        id, body = arrived.message.id, arrived.body
-        arrived_at, cancelled = self._turns.take_call(id)
-        if not self.open:
-            return False  # nobody is left to reply to
-        if id in self._work.calls:
-            raise RemoteProtocolError(f"the call {id} is running already")
-        timeout = arrived.timeout
-        make = SyncCall if arrived.is_sync else Call
-        call = make(
-            id,
-            body.channel,
-            home=self._home,
-            deadline=None if timeout is None else arrived_at + timeout,
-            send=self.send,
-            default=self._ipc.default,
-        )
-        if cancelled:
-            call.cancel()
-        elif isinstance(call, SyncCall) or arrived.is_invoke:
-            return self._run_call(call, body)
-        else:
-            call.refuse(IpcError("a call of unknown kind", reason="UNIMPLEMENTED"))
-        return False
-
-    def _run_call(self, call: Call, body: Any) -> bool:
-        try:
-            args = messages.read_args(body)
-        except DataCloneError as error:
-            call.refuse(error)
-            return False
-        if isinstance(call, SyncCall):
-            started = self._dispatcher.sync(self.contents, call, args)
-        else:
-            started = self._dispatcher.invoke(self.contents, call, args)
-        if not call.settled:
-            self._work.watch(call)
-        return started
-
-    def serve_sync(
-        self,
-        channel: str,
-        args: Sequence[Any],
-        *,
-        size: int,
-        id: int,
-        after: int,
-        timeout: float,
-    ) -> UnaryCall:
-        """Dispatch a sync message that came outside the stream.
-
-        Args:
-            channel: its channel.
-            args: its arguments.
-            size: its bytes.
-            id: what a retry of it has in common with it; 0: it is not retried.
-            after: dispatch it when everything up to this number is consumed.
-            timeout: seconds its caller waits.
-
-        Raises:
-            Forgotten: it may have been run before.
-            Overloaded: too many wait.
-        """
-
-        def begin() -> UnaryCall:
-            if not self._turns.admits_unary(size, self._ipc.limits):
-                raise Overloaded("too many sync messages wait outside the stream")
-            call = UnaryCall(
-                channel, home=self._home, timeout=timeout, default=self._ipc.default
-            )
-            self._work.watch(call)
-            run = functools.partial(self._run_unary, call, args)
-            self._turns.put_unary(after, call, size, run)
-            if not call.begun:
-                loop = self._home.loop
-                timer = loop.call_later(_WAIT_FOR_AFTER, call.give_up_waiting)
-
-                def over(_: object) -> None:
-                    timer.cancel()
-                    self._turns.forget_unary(call)
-
-                call.reply.add_done_callback(over)
-            return call
-
-        return self._answers.get(id, begin) if id else begin()
-
-    def _run_unary(self, call: UnaryCall, args: Sequence[Any]) -> bool:
-        if call.settled:
-            return False
-        call.begun = True
-        return self._dispatcher.sync(self.contents, call, args)
-
-    def _cancel(self, id: int) -> None:
-        call = self._work.calls.get(id)
-        if call is not None:
-            call.cancel()
-        else:
-            self._turns.cancel(id)
-
-    def _held_back(self) -> None:
-        logger.warning(
-            "%s has %d handlers and listeners running; what else it sends waits",
-            self.contents,
-            self._work.running,
-        )
-
-    def _wake(self) -> None:
-        self._turns.advance()
-
-    def _after_turn(self) -> None:
+    def after_turn(self) -> None:
+        """Take note that nothing more is dispatched for now."""
         waiting = self._caught_up
         if waiting and not (self.session.inbox.overrun and self.open):
             self._caught_up = None
@@ -368,8 +236,19 @@ class Connection:
         """Messages may be put on the session."""
         return self._outlet.open
 
-    def send(self, parcel: Parcel) -> bool:
+    @property
+    def connected(self) -> bool:
+        """A link carries the session, or is about to."""
+        return self.open and not self._link_ended
+
+    def send(
+        self, parcel: Parcel, noted: Callable[[int], object] | None = None
+    ) -> bool:
         """Put a message on the session, from any thread; False if that is over.
+
+        Args:
+            parcel: the message.
+            noted: called with its number, before it can be answered.
 
         Raises:
             Overloaded: the renderer's window is full.
@@ -379,10 +258,16 @@ class Connection:
         # messages wait instead.
         in_turn = self._turns.dispatching and self._home.is_here()
         own = in_turn or serving.get() is self.contents
-        accepted = self._outlet.send(parcel, overshoot=own)
+        accepted = self._outlet.send(parcel, overshoot=own, noted=noted)
         if accepted and not in_turn:  # a turn ends with a flush
             self._outlet.schedule_flush()
         return accepted
+
+    def ask(
+        self, id: int, channel: str, parcel: Parcel, timeout: float | None
+    ) -> Reply[Any]:
+        """Send a call to the renderer; see `Asks.ask`."""
+        return self._asks.ask(id, channel, parcel, timeout)
 
     def room(self) -> asyncio.Future[None]:
         """Return a future that is done when the window has room, or nobody is there."""
@@ -411,10 +296,24 @@ class Connection:
             if not self.open:
                 return
             self.session.goodbye(reason, message)
+        self._why = message or self._why_closed()
         self._part()
         self._work.abandon()
 
-    def _break_off(self, error: RemoteProtocolError) -> None:
+    def _why_closed(self) -> str:
+        return "it sends no more" if self._half_closed else "main closed it"
+
+    def destroy(self, why: str) -> None:
+        """End the session and its link, now: the renderer is known to be gone.
+
+        Args:
+            why: for those who listen for it.
+        """
+        self.say_goodbye(reasons.CLOSED, why)
+        self._end_link()
+
+    def break_off(self, error: RemoteProtocolError) -> None:
+        """End the session: the renderer broke the contract."""
         logger.warning("%s broke the protocol: %s", self.contents, error)
         self._broken = True
         self.say_goodbye(reasons.PROTOCOL, str(error))
@@ -431,6 +330,7 @@ class Connection:
         self._after(_END_LINK_WITHIN, self._end_link)
         if not self._parted.done():
             self._parted.set_result(None)
+        self._note_gone()
         self._handle_events()
 
     def stop_dispatch(self) -> None:
@@ -441,7 +341,7 @@ class Connection:
         """Return a future that is done when nothing runs for the renderer."""
         if self._quiet is None:
             self._quiet = self._home.loop.create_future()
-            self._wake()
+            self._turns.advance()
         return self._quiet
 
     def cancel_work(self) -> None:
@@ -449,7 +349,9 @@ class Connection:
         self._work.cancel()
         self._end_link()
 
-    def _drain(self) -> None:
+    def _drain(self, message: str) -> None:
+        self._why = f"it said goodbye: {message}" if message else "it said goodbye"
+        self._fail_asks()
         self._work.abandon()
         self._after(_ANSWER_GOODBYE_WITHIN, self._answer_goodbye)
 
@@ -480,11 +382,11 @@ class Connection:
                 self.contents,
                 end.unconfirmed,
             )
-        if self._lost_count > 1:
-            text = "%d messages of %s were lost in all"
-            logger.warning(text, self._lost_count, self.contents)
+        self._incoming.tell_losses()
         logger.info("%s disconnected %s", self.contents, end.message)
-        self._ipc.renderers.discard(self.contents)
+        if end.error is not None:
+            self._why = f"it broke the protocol: {end.error}"
+        self._note_gone()
         if end.reason in (reasons.PROTOCOL, reasons.OVERLOADED):
             # We broke off. After a cut, what has arrived is dispatched all the same.
             self._turns.stop()
@@ -493,6 +395,24 @@ class Connection:
         self._outlet.make_room()
         if not self._parted.done():
             self._parted.set_result(None)
+
+    def _note_gone(self) -> None:
+        if self._gone:
+            return
+        self._gone = True
+        self._fail_asks()
+        self._ipc.renderers.discard(self.contents)
+        self._ipc.groups.leave_all(self.contents)
+        # Soon, and not inside of what the application is doing right now.
+        self._home.later(self._tell_gone)
+
+    def _fail_asks(self) -> None:
+        written = self.session.outbox.written
+        self._asks.fail(f"{self.contents} is gone: {self._why}", written)
+
+    def _tell_gone(self) -> None:
+        self.contents.destroyed(self._why)
+        app.web_contents_destroyed(self.contents)
 
 
 @functools.cache

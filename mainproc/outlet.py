@@ -117,33 +117,48 @@ class Outlet:
 
     # ---- messages ----------------------------------------------------------------
 
-    def send(self, parcel: Parcel, *, overshoot: bool) -> bool:
+    def send(
+        self,
+        parcel: Parcel,
+        *,
+        overshoot: bool,
+        noted: Callable[[int], object] | None = None,
+    ) -> bool:
         """Put a message on the session, from any thread; False if that is over.
 
         The caller flushes, or has it flushed by `schedule_flush`.
+
+        Args:
+            parcel: the message.
+            overshoot: the renderer's window may be exceeded.
+            noted: called with the message's number, before it can be answered.
 
         Raises:
             Overloaded: the renderer's window is full.
             PayloadTooLarge: the renderer does not take messages of this size.
         """
         if self.lock.is_mine():  # this is a finalizer
-            self._home.later(self._send_late, parcel)
+            self._home.later(self._send_late, parcel, noted)
             return self.open
         with self.lock:
             if not self.open:
                 return False
             try:
-                self._session.put(parcel, overshoot=overshoot)
+                number = self._session.put(parcel, overshoot=overshoot)
             except LocalProtocolError:
                 pass  # that was a reply too many
             else:
+                if noted is not None:
+                    noted(number)
                 return True
         self._home.later(self._on_broken)
         return False
 
-    def _send_late(self, parcel: Parcel) -> None:
+    def _send_late(
+        self, parcel: Parcel, noted: Callable[[int], object] | None
+    ) -> None:
         try:
-            self.send(parcel, overshoot=True)
+            self.send(parcel, overshoot=True, noted=noted)
         except IpcError as error:
             logger.warning("a message sent by a finalizer was lost: %s", error)
         self.flush()

@@ -141,7 +141,7 @@ class Sessions:
         connection = self._connections.get(request.token)
         if connection is None or not connection.open:
             raise SessionGone("the session is gone")
-        return connection.serve_sync(
+        return connection.incoming.serve_sync(
             request.channel,
             args,
             size=request.ByteSize(),

@@ -6,11 +6,27 @@ import asyncio
 import itertools
 import logging
 import weakref
-from typing import TYPE_CHECKING, Final, Protocol, final
+from collections.abc import Callable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    Protocol,
+    TypeVar,
+    final,
+    overload,
+)
 
+from mainproc import emitter
+from mainproc.asks import gone, next_id
+from mainproc.channels import Channels
+from mainproc.emitter import Emitter
+from mainproc.groups import Groups
+from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import Overloaded
-from renderer.wire.listeners import ListenerTable, checked_channel
+from renderer.wire.listeners import ListenerTable, Subscription, checked_channel
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
 
@@ -25,6 +41,8 @@ _all: Final[weakref.WeakValueDictionary[int, WebContents]] = (
     weakref.WeakValueDictionary()
 )
 _TITLE_QUOTED: Final = 40
+
+_F = TypeVar("_F", bound=Callable[[str], object])
 
 _warned: Final[set[str]] = set()
 _CHANNELS_REMEMBERED: Final = 1_000
@@ -52,6 +70,27 @@ class Line(Protocol):
     @property
     def open(self) -> bool:
         """Messages may be put on its session."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """A link carries them at once."""
+        ...
+
+    def ask(
+        self, id: int, channel: str, parcel: Parcel, timeout: float | None
+    ) -> Reply[Any]:
+        """Send a call, from any thread.
+
+        Raises:
+            ConnectionClosed: its session is over.
+            Overloaded: its window is full.
+            PayloadTooLarge: it does not take messages of this size.
+        """
+        ...
+
+    def destroy(self, why: str) -> None:
+        """End its session and its link at once; on main's loop."""
         ...
 
     def send(self, parcel: Parcel) -> bool:
@@ -84,11 +123,14 @@ class WebContents:
 
     __slots__ = (
         "__weakref__",
+        "_channels",
         "_default",
-        "_line",
+        "_events",
+        "_fate",
+        "_groups",
         "home",
         "id",
-        "own_table",
+        "line",
         "title",
         "url",
         "work",
@@ -97,18 +139,107 @@ class WebContents:
     home: Home
     work: Work
 
-    def __init__(self, *, title: str, url: str, default: Default | None) -> None:
+    def __init__(
+        self,
+        *,
+        title: str,
+        url: str,
+        default: Default | None,
+        groups: Groups | None = None,
+    ) -> None:
         self.id = next(_ids)
         self.title = title
         self.url = url
-        self.own_table: ListenerTable | None = None
+        self.line: Line | None = None
         self._default = default
-        self._line: Line | None = None
+        self._groups = groups or Groups()
+        # Made when they are wanted: most renderers need neither.
+        self._channels: Channels | None = None
+        self._events: Emitter | None = None
+        self._fate: str | None = None  # why it is destroyed
 
     def connect_line(self, line: Line) -> None:
         """Say how messages get to this renderer; one-shots have no way."""
-        self._line = line
+        self.line = line
         _all[self.id] = self
+
+    # ---- its own listeners -----------------------------------------------------------
+
+    @property
+    def ipc(self) -> Channels:
+        """Listeners and handlers for this renderer's messages only.
+
+        Its listeners are called before those of `mainproc.ipc`, which are called, too.
+        Its handler for a channel is asked in place of that of `mainproc.ipc`.
+        """
+        if self._channels is None:
+            self._channels = Channels()
+        return self._channels
+
+    @property
+    def own_table(self) -> ListenerTable | None:
+        """What is registered there; None if nothing ever was."""
+        return None if self._channels is None else self._channels.table
+
+    @overload
+    def on(
+        self, event: Literal["destroyed"], listener: Callable[[str], object], /
+    ) -> Subscription: ...
+    @overload
+    def on(self, event: Literal["destroyed"], /) -> Callable[[_F], _F]: ...
+
+    def on(
+        self,
+        event: Literal["destroyed"],
+        listener: Callable[[str], object] | None = None,
+        /,
+    ) -> Any:
+        """Call a listener when the renderer is destroyed.
+
+        It is called on main's loop, with the reason as text; it may be `async def`.
+        All messages of the renderer that will be dispatched have been by then, unless
+        its connection broke. If the renderer is destroyed already, it is called soon.
+
+        Args:
+            event: "destroyed".
+            listener: what to call. Without it, a decorator is returned.
+
+        Returns:
+            A `Subscription`; the decorator returns the function unchanged.
+
+        Raises:
+            ValueError: there is no such event.
+        """
+        if self._events is None:
+            self._events = Emitter(("destroyed",))
+        return self._events.on(event, listener, self._added)
+
+    def _added(self, listener: Callable[..., object]) -> None:
+        if self._fate is not None:
+            self.home.later(emitter.call, listener, "destroyed", self._fate)
+
+    def destroyed(self, why: str) -> None:
+        """Tell that the renderer is gone, once; on main's loop."""
+        self._fate = why
+        if self._events is not None:
+            self._events.emit("destroyed", why)
+
+    # ---- groups ----------------------------------------------------------------------
+
+    def join(self, name: str) -> None:
+        """Enter a group: `ipc.to(name)` reaches it. Destroyed, it leaves by itself."""
+        self._groups.join(name, self)
+
+    def leave(self, name: str) -> None:
+        """Leave a group; nothing if it is not in it."""
+        self._groups.leave(name, self)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that it is in."""
+        return self._groups.of(self)
+
+    # ---- messages --------------------------------------------------------------------
 
     def send(self, channel: str, /, *args: object) -> bool:
         """Send an event to this renderer's listeners.
@@ -130,27 +261,68 @@ class WebContents:
             PayloadTooLarge: the message is larger than the renderer takes.
         """
         parcel = messages.event(checked_channel(channel), args, self._default)
-        if self._line is None:
+        if self.line is None:
             _warn_of_one_shot(channel)
             return False
         try:
-            return self._line.send(parcel)
+            return self.line.send(parcel)
         except Overloaded:
-            raise Overloaded(
-                f"{self._line.backlog} wait for {self}; await contents.drain()"
-            ) from None
+            raise self._overloaded(self.line) from None
+
+    def invoke(
+        self, channel: str, /, *args: object, timeout: float | None = 30.0
+    ) -> Reply[Any]:
+        """Ask this renderer's handler of a channel.
+
+        The question is on its way when this returns, in order with what else is sent.
+        May be called from any thread. When the renderer goes before it has answered,
+        the reply fails with `ConnectionClosed`.
+
+        Args:
+            channel: what is asked for.
+            *args: values of any type that has a form on the wire.
+            timeout: seconds until the reply fails with `IpcTimeout` and the renderer is
+                told that nobody waits any more; None for ever.
+
+        Returns:
+            The answer to come: await it, or wait with `result()` off main's loop.
+            Cancelling it, or what awaits it, tells the renderer.
+
+        Raises:
+            DataCloneError: an argument cannot be carried; nothing was sent.
+            ConnectionClosed: the renderer is destroyed; nothing was sent.
+            Overloaded: the renderer does not keep up, its window is full.
+            PayloadTooLarge: the message is larger than the renderer takes.
+        """
+        id = next_id()
+        parcel = messages.call(
+            id, checked_channel(channel), args, timeout=timeout, default=self._default
+        )
+        if self.line is None:
+            raise gone(self)
+        try:
+            return self.line.ask(id, channel, parcel, timeout)
+        except Overloaded:
+            raise self._overloaded(self.line) from None
+
+    def _overloaded(self, line: Line) -> Overloaded:
+        return Overloaded(f"{line.backlog} wait for {self}; await contents.drain()")
 
     async def drain(self) -> None:
         """Wait until the renderer's window has room again, or it is gone.
 
         Cancelling it changes nothing.
         """
-        if self._line is not None:
-            await self._line.room()
+        if self.line is not None:
+            await self.line.room()
 
     def is_destroyed(self) -> bool:
         """Tell whether the renderer is gone for good."""
-        return self._line is None or not self._line.open
+        return self.line is None or not self.line.open
+
+    def is_connected(self) -> bool:
+        """Tell whether there is a connection to the renderer right now."""
+        return self.line is not None and self.line.connected
 
     def close(self, reason: str = "") -> None:
         """Say Goodbye to the renderer and destroy it. What was sent before goes first.
@@ -158,8 +330,8 @@ class WebContents:
         Args:
             reason: told to the renderer.
         """
-        if self._line is not None:
-            self._line.close(reason)
+        if self.line is not None:
+            self.line.close(reason)
 
     @classmethod
     def from_id(cls, id: int) -> WebContents | None:

@@ -16,7 +16,7 @@ from renderer.wire.errors import IpcError, IpcTimeout, quote
 from renderer.wire.events import Replied
 
 T = TypeVar("T")
-logger = logging.getLogger("ipc.renderer")
+logger = logging.getLogger("ipc")
 
 
 class Caller(Protocol):
@@ -66,13 +66,21 @@ class Line(Protocol):
         """Run a job on the thread of listeners and callbacks."""
         ...
 
+    def check_wait(self) -> None:
+        """Refuse to block the thread that the reply needs.
+
+        Raises:
+            RuntimeError: this is it.
+        """
+        ...
+
 
 class Reply(Future[T]):
     """The result of `invoke`, which has been sent already.
 
     A `concurrent.futures.Future`: wait with `result()`, or `await` it in a program that
-    runs asyncio. Callbacks run on the thread of the listeners. If it fails and nobody
-    ever looks, that is logged.
+    runs asyncio. Callbacks run where listeners do: on their thread in a renderer, on
+    its event loop in main. If it fails and nobody ever looks, that is logged.
 
     Args:
         channel: the channel of the call.
@@ -83,8 +91,8 @@ class Reply(Future[T]):
     def __init__(self, channel: str, id: int, line: Line) -> None:
         super().__init__()
         self.number = 0
+        self.id = id
         self._channel = channel
-        self._id = id
         self._line = line
         self._decoding = threading.RLock()  # a signal handler may look, too
         self._value: list[Any] = []  # the decoded result, once somebody wanted it
@@ -113,6 +121,18 @@ class Reply(Future[T]):
         except InvalidStateError:
             self._unseen = None
 
+    def answered(self, result: T) -> None:
+        """Take a result that needs no decoding."""
+        self._value.append(result)
+        try:
+            self.set_result(result)
+        except InvalidStateError:
+            pass  # cancelled meanwhile
+
+    def when_done(self, fn: Callable[[Future[T]], object]) -> None:
+        """Call a function when this is done, at once and on whichever thread."""
+        super().add_done_callback(fn)
+
     def forgive(self) -> None:
         """Do not log the failure if nobody looks at it."""
         self._unseen = None
@@ -133,7 +153,10 @@ class Reply(Future[T]):
             IpcTimeout: the call's own timeout, or this one, is over.
             concurrent.futures.CancelledError: it was cancelled.
             DataCloneError: the result cannot be read.
+            RuntimeError: there is none yet, and this is main's own event loop.
         """
+        if timeout != 0 and not self.done():
+            self.check_wait()
         try:
             event: Any = super().result(timeout)
         except TimeoutError:
@@ -146,6 +169,14 @@ class Reply(Future[T]):
             self._unseen = None
             raise
         return self._decode(event)
+
+    def check_wait(self) -> None:
+        """Refuse to block the thread that the reply needs.
+
+        Raises:
+            RuntimeError: this is it: main's own event loop.
+        """
+        self._line.check_wait()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the reply; return the error that stands in its place, or None.
@@ -178,7 +209,7 @@ class Reply(Future[T]):
         if not super().cancel():
             return False
         self.set_running_or_notify_cancel()  # tells concurrent.futures.wait()
-        self._line.give_up(self._id)
+        self._line.give_up(self.id)
         return True
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
@@ -207,7 +238,7 @@ class Reply(Future[T]):
                 arrived.set_result(None)
 
         # The loop may be served by a listener: do not go by the listeners' thread.
-        super().add_done_callback(tell)
+        self.when_done(tell)
         try:
             yield from arrived
         except asyncio.CancelledError:

@@ -35,6 +35,9 @@ class Line:
     def post(self, job: Callable[[], None]) -> None:
         self.jobs.append(job)
 
+    def check_wait(self) -> None:
+        pass
+
 
 def make(line: Line | None = None) -> Reply[Any]:
     return Reply("x", 7, line or Line())
