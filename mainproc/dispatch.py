@@ -59,6 +59,8 @@ class Dispatcher:
         """Told of what listeners raise, instead of the log."""
         self.unheard = 0
         """Events that arrived on a channel without listener."""
+        self.observer: Callable[[BaseException, IpcMainEvent], object] | None = None
+        """Told, besides the log, of what listeners raise when no caller hears of it."""
         self._table = table
         self._default = default
         self._debug = debug
@@ -144,7 +146,7 @@ class Dispatcher:
         for listener in listeners:
             if listener.thread:
                 job = partial(self._call_on_thread, listener, event, args, call)
-                event.sender.work.run_in_order(job)
+                event.sender.work.run_in_order(job, event.channel)
             else:
                 started |= self._call_listener(listener, event, args, call)
         return started
@@ -165,7 +167,8 @@ class Dispatcher:
             result = None
         self._check_held("listener", event.channel, began)
         if result is not None and inspect.isawaitable(result):
-            task = event.sender.work.start(self._await_listener(result, event, call))
+            running = self._await_listener(result, event, call)
+            task = event.sender.work.start(running, event.channel)
             return not (STARTS_AT_ONCE or task.done())
         if call is not None:
             call.finish(returned=result is not None)
@@ -209,6 +212,8 @@ class Dispatcher:
     ) -> None:
         if call is not None:
             call.listener_raised(error, debug=self._debug)
+        elif self.observer is not None and self.error_hook is None:
+            self.observer(error, event)
         self._report("listener", error, event)
 
     # ---- invokes ---------------------------------------------------------------------
@@ -225,7 +230,7 @@ class Dispatcher:
         event = IpcMainInvokeEvent(contents, call.channel, call)
         if handler.thread:
             job = partial(self._handle_on_thread, handler, event, args, call)
-            contents.work.run(job)
+            contents.work.run(job, call.channel)
             return False
         return self._handle(handler, event, args, call)
 
@@ -252,7 +257,8 @@ class Dispatcher:
         if result is None or not inspect.isawaitable(result):
             self._resolve(result, event, call)
             return False
-        task = event.sender.work.start(self._await_handler(result, event, call))
+        running = self._await_handler(result, event, call)
+        task = event.sender.work.start(running, call.channel)
         if task.done():
             return False
         call.task = task

@@ -58,17 +58,21 @@ class Work:
         self._listeners = listeners
         self._limit = limit
         self._on_room = on_room
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._jobs = 0
+        self._running: dict[object, str] = {}  # tasks and tickets of jobs: channels
         self._abandoned = False
-        self._in_order: deque[Callable[[], object]] = deque()
+        self._in_order: deque[tuple[object, Job]] = deque()  # tickets, jobs
         self._order_lock = threading.Lock()
         self._order_running = False
 
     @property
     def running(self) -> int:
         """How many tasks and jobs there are."""
-        return len(self._tasks) + self._jobs
+        return len(self._running)
+
+    @property
+    def channels(self) -> set[str]:
+        """The channels of messages for which something runs, or a reply is due."""
+        return {*self._running.values(), *(c.channel for c in self.calls.values())}
 
     @property
     def full(self) -> bool:
@@ -83,9 +87,11 @@ class Work:
     @property
     def idle(self) -> bool:
         """Nothing runs."""
-        return not (self._tasks or self._jobs)
+        return not self._running
 
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(
+        self, coroutine: Coroutine[Any, Any, None], channel: str
+    ) -> asyncio.Task[None]:
         """Run a coroutine that never raises, and hold it until it has ended."""
         context = contextvars.copy_context()
         context.run(serving.set, self._owner)
@@ -95,20 +101,19 @@ class Work:
         else:
             task = asyncio.Task(coroutine, loop=loop, context=context)
         if not task.done():
-            self._tasks.add(task)
-            task.add_done_callback(self._task_ended)
+            self._running[task] = channel
+            task.add_done_callback(self._ended)
         return task
 
-    def run(self, job: Job) -> None:
+    def run(self, job: Job, channel: str) -> None:
         """Run a job that never raises on a thread; jobs run concurrently."""
-        self._jobs += 1
-        self._handlers.run(self._in_context(job))
+        self._handlers.run(self._admit(job, channel)[1])
 
-    def run_in_order(self, job: Job) -> None:
+    def run_in_order(self, job: Job, channel: str) -> None:
         """Run a job that never raises on a thread, after the last such job."""
-        self._jobs += 1
+        ticket, job = self._admit(job, channel)
         with self._order_lock:
-            self._in_order.append(self._in_context(job))
+            self._in_order.append((ticket, job))
             if self._order_running:
                 return
             self._order_running = True
@@ -136,33 +141,33 @@ class Work:
         """Cancel every task, and forget the thread jobs that have not begun."""
         self.abandon()
         with self._order_lock:
-            self._jobs -= len(self._in_order)
+            for ticket, _ in self._in_order:
+                del self._running[ticket]
             self._in_order.clear()
-        for task in list(self._tasks):
-            task.cancel()
+        for running in list(self._running):
+            if isinstance(running, asyncio.Task):
+                running.cancel()
 
     def _forget(self, call: Call) -> None:
         self.calls.pop(call.key, None)
         self._on_room()
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._on_room()
-
-    def _in_context(self, job: Job) -> Job:
+    def _admit(self, job: Job, channel: str) -> tuple[object, Job]:
+        ticket = object()  # not the job itself: nothing here may keep its event alive
         context = contextvars.copy_context()
         context.run(serving.set, self._owner)
 
         def run() -> None:
             context.run(job)
-            self._home.call(self._job_ended)
+            self._home.call(self._ended, ticket)
 
-        return run
+        self._running[ticket] = channel
+        return ticket, run
 
     def _run_ordered(self) -> None:
         # One job a turn, so that no renderer keeps a thread of the pool to itself.
         with self._order_lock:
-            job = self._in_order.popleft() if self._in_order else None
+            job = self._in_order.popleft()[1] if self._in_order else None
         if job is not None:
             job()
             del job  # its event must not live on until the next one
@@ -172,6 +177,6 @@ class Work:
                 return
         self._listeners.run(self._run_ordered)
 
-    def _job_ended(self) -> None:
-        self._jobs -= 1
+    def _ended(self, what: object) -> None:
+        self._running.pop(what, None)
         self._on_room()
