@@ -49,12 +49,14 @@ has_served = False
 
 
 def run_main(ipc: IpcMain, settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; see `mainproc.run`."""
+    """Serve until SIGINT, SIGTERM or `app.quit`; see `mainproc.run`."""
     global has_served
     has_served = True
     settings = replace(settings, **overrides)  # type: ignore[arg-type]  # by field name
     with asyncio.Runner(loop_factory=_loop_factory(settings.uvloop)) as runner:
-        runner.run(_serve_until_told(ipc, settings))
+        code = runner.run(_serve_until_told(ipc, settings))
+    if code:
+        sys.exit(code)
 
 
 def run_or_exit(ipc: IpcMain, settings: Settings) -> None:
@@ -82,13 +84,21 @@ def addresses_of(listen: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(default_address() if a == DEFAULT_ADDRESS else a for a in addresses)
 
 
-async def _serve_until_told(ipc: IpcMain, settings: Settings) -> None:
+async def _serve_until_told(ipc: IpcMain, settings: Settings) -> int:
     _quieten_grpc()
     from mainproc.server import MainProcess
 
     main = MainProcess(ipc, settings.grace)
     signals = StopSignals(settings.grace)
     signals.install()
+    code = 0
+
+    def quit(wanted: int) -> None:
+        nonlocal code
+        code = wanted
+        signals.stop.set()
+
+    main.on_quit = quit
     await main.start(settings.listen)
     if settings.exit_with_stdin:
         _tell_at_end_of_stdin(signals)
@@ -97,6 +107,7 @@ async def _serve_until_told(ipc: IpcMain, settings: Settings) -> None:
         await signals.stop.wait()
     finally:
         await main.stop()
+    return code
 
 
 def _tell_at_end_of_stdin(signals: StopSignals) -> None:

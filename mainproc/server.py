@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 # Reflection serves what is in the descriptor pool: the contract must be loaded.
 from electron_ipc.v1 import ipc_pb2 as _contract
 from mainproc.address import UNIX, AddressInUse, UnixPath, check_port, in_use
+from mainproc.application import app
+from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
 from mainproc.servicer import SERVICE, Servicer
 from mainproc.sessions import Sessions
@@ -43,7 +46,10 @@ class MainProcess:
         self._health: Any = aio_health.aio.HealthServicer()
         self._server = aio.server(options=_options(ipc.limits))
         self._paths: list[UnixPath] = []
-        self._stopped = False
+        self._stopping: asyncio.Task[None] | None = None
+        self.home = Home()
+        self.on_quit: Callable[[int], object] | None = None
+        """What `app.quit` does, with its code, in place of `stop`."""
 
     @property
     def address(self) -> str:
@@ -69,25 +75,41 @@ class MainProcess:
             raise
         await self._server.start()
         self.ipc.served = True
+        app.serves(self)
+
+    def quit(self, code: int) -> None:
+        """Stop because the application quits; on main's loop."""
+        if self.on_quit is not None:
+            self.on_quit(code)
+        else:
+            self._stop(None)
 
     async def stop(self, grace: float | None = None) -> None:
         """Say Goodbye to all renderers, and end.
 
-        Nothing more is dispatched from now on; what arrived and was not dispatched is
-        not acked, so its sender is told. Handlers that run may finish within the
-        grace, and their results still arrive; after it they are cancelled.
+        Listeners of `before-quit` come first, then nothing more is dispatched; what
+        arrived and was not dispatched is not acked, so its sender is told. Handlers
+        that run may finish within the grace, and their results still arrive; after it
+        they are cancelled.
 
-        Cancelling it leaves the rest to the end of the loop.
+        Cancelling it ends the waiting only.
 
         Args:
             grace: seconds; None for what `serve` was given.
         """
-        if self._stopped:
-            return
-        self._stopped = True
+        await asyncio.shield(self._stop(grace))
+
+    def _stop(self, grace: float | None) -> asyncio.Task[None]:
+        if self._stopping is None:
+            stop = self._stop_within(self._grace if grace is None else grace)
+            self._stopping = self.home.loop.create_task(stop)
+        return self._stopping
+
+    async def _stop_within(self, grace: float) -> None:
         self._sessions.stopping = True
         await self._health.enter_graceful_shutdown()
-        await self._sessions.stop(self._grace if grace is None else grace)
+        await app.before_quit(self, grace)
+        await self._sessions.stop(grace)
         # Calls have ended by now; a stop without grace would tell renderers otherwise.
         await self._server.stop(_END_CALLS_WITHIN)
         self.ipc.dispatcher.close()
