@@ -339,7 +339,7 @@ class Connection:
 
     def quiet(self) -> asyncio.Future[None]:
         """Return a future that is done when nothing runs for the renderer."""
-        if self._quiet is None:
+        if self._quiet is None or self._quiet.done():
             self._quiet = self._home.loop.create_future()
             self._turns.advance()
         return self._quiet

@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, Final, Protocol, final
 
 from renderer.asked import Asked
@@ -93,6 +94,8 @@ class ThreadDispatcher:
         """Take an event or a call."""
         if event.kind == "call":
             self._asked.arrived(event)
+        elif self._reports.tap is not None:
+            self._reports.tap(event)
         self._queue.put(event)
 
     def cancelled(self, id: int) -> None:
@@ -133,6 +136,14 @@ class ThreadDispatcher:
         done = threading.Event()
         self.post(done.set)
         return done.wait(timeout)
+
+    def settle(self, timeout: float) -> bool:
+        """Like `drain`; what runs on other threads has ended as well."""
+        until = monotonic() + timeout
+        return self.drain(timeout) and all(
+            workers.rest(until - monotonic())
+            for workers in (self._in_order, self._at_once)
+        )
 
     def join(self, timeout: float) -> None:
         """Wait until the thread has ended, unless it never began or is the caller."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from renderer.wire.errors import quote
+from renderer.wire.events import Arrived
 from renderer.wire.failures import log_info
 from renderer.wire.listeners import Kind, ListenerTable, Registration, no_listener
 
@@ -31,6 +32,8 @@ class Reports:
         """Told of what listeners and handlers raise, instead of the log."""
         self.unheard = 0
         """Events that arrived on a channel without listener."""
+        self.tap: Callable[[Arrived], object] | None = None
+        """Takes every event as it arrives, listeners or not; then none is unheard."""
         self._table = table
         self._warned: set[str] = set()
         self._hinted = False
@@ -65,7 +68,9 @@ class Reports:
     def not_heard(self, channel: str) -> None:
         """Count an event that nobody listens for; warn once for each channel."""
         self.unheard += 1
-        if channel in self._warned or len(self._warned) >= _CHANNELS_REMEMBERED:
+        if self.tap is not None or channel in self._warned:
+            return
+        if len(self._warned) >= _CHANNELS_REMEMBERED:
             return
         self._warned.add(channel)
         error = no_listener(channel, self._table)

@@ -32,6 +32,8 @@ class Workers:
         self._idle = threading.Semaphore(0)
         self._threads: list[threading.Thread] = []
         self._stopped = False
+        self._unfinished = 0
+        self._finished = threading.Condition()
 
     def run(self, job: Job) -> None:
         """Put a job in the queue; wait while it is full. One thread may call this.
@@ -43,6 +45,8 @@ class Workers:
         if self._stopped:
             self._room.release()  # the next one shall not wait, either
             return
+        with self._finished:
+            self._unfinished += 1
         self._jobs.put(job)
         if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
             name = f"electron-ipc {self._name} {len(self._threads) + 1}"
@@ -50,18 +54,35 @@ class Workers:
             self._threads.append(thread)
             thread.start()
 
+    def rest(self, timeout: float) -> bool:
+        """Wait until every job has ended or will never begin; return whether it is so.
+
+        Args:
+            timeout: seconds to wait.
+        """
+        with self._finished:
+            return self._finished.wait_for(self._is_at_rest, timeout)
+
+    def _is_at_rest(self) -> bool:
+        return self._stopped or not self._unfinished
+
     def stop(self) -> None:
         """Begin no job any more; each thread ends after the one that it runs."""
         self._stopped = True
         self._room.release()
         for _ in range(self._most):
             self._jobs.put(None)
+        with self._finished:
+            self._finished.notify_all()
 
     def _work(self) -> None:
         while (job := self._next()) is not None and not self._stopped:
             self._room.release()
             job()
             del job
+            with self._finished:
+                self._unfinished -= 1
+                self._finished.notify_all()
 
     def _next(self) -> Job | None:
         try:

@@ -19,7 +19,7 @@ that unsubscribes at any point.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Self, final
@@ -211,16 +211,34 @@ class ListenerTable:
         """Tell whether a channel has a handler."""
         return channel in self._handlers
 
-    # ---- for texts -----------------------------------------------------------------
-
-    def names(self, kind: Kind) -> list[str]:
-        """Return the channels that have listeners, or those that have a handler."""
-        return list(self._listeners if kind == "listener" else self._handlers)
+    # ---- as a whole ----------------------------------------------------------------
 
     def registrations(self) -> list[Registration]:
         """Return all listeners and handlers, channel by channel."""
         listeners = [r for group in list(self._listeners.values()) for r in group]
         return [*listeners, *self._handlers.values()]
+
+    def restore(self, registrations: Iterable[Registration]) -> None:
+        """Replace all listeners and handlers by what `registrations` once returned.
+
+        Their subscriptions are good again; those of later ones do nothing.
+        """
+        listeners: dict[str, tuple[Registration, ...]] = {}
+        handlers: dict[str, Registration] = {}
+        for registration in registrations:
+            channel = registration.channel
+            if registration.kind == "handler":
+                handlers[channel] = registration
+            else:
+                listeners[channel] = (*listeners.get(channel, ()), registration)
+        with self._lock:
+            self._listeners, self._handlers = listeners, handlers
+
+    # ---- for texts -----------------------------------------------------------------
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return the channels that have listeners, or those that have a handler."""
+        return list(self._listeners if kind == "listener" else self._handlers)
 
     def near_miss(self, channel: str, kind: Kind) -> str | None:
         """Return the channel that was probably meant, or None.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from renderer import IpcRenderer
 from renderer.reports import Reports, note_arguments
 from renderer.wire.listeners import ListenerTable
+from tests.support.memory import Heard, MemoryMain, MemoryRenderer
 
 if TYPE_CHECKING:
     import pytest
@@ -71,3 +72,19 @@ def test_a_function_without_signature_is_left_alone() -> None:
     error = raised_by(type, 1, 2)
     assert isinstance(error, TypeError)
     assert not hasattr(error, "__notes__")
+
+
+def test_what_is_tapped_is_not_unheard(
+    main: MemoryMain, ipc: MemoryRenderer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The tap has each event before its listeners, and what main asks is none."""
+    taken, heard = list[str](), Heard()
+    ipc._reports.tap = lambda event: taken.append(event.body.channel)  # noqa: SLF001
+    ipc.on("b", lambda: heard.put(list(taken)))
+    ipc.handle("asked", lambda: 1)
+    ipc.connect()
+    main.call(1, "asked")
+    main.send("a")
+    main.send("b")
+    assert heard.next() == ["a", "b"]
+    assert "no listener" not in caplog.text

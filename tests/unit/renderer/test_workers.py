@@ -87,3 +87,40 @@ def test_stop_lets_go_of_who_waits_and_drops_what_has_not_begun() -> None:
     gate.set()
     workers.run(lambda: ran.append("after"))
     assert ran == []
+
+
+def test_they_rest_when_every_job_has_ended() -> None:
+    workers, gate, done = (
+        Workers("x", threads=2, room=10),
+        threading.Event(),
+        list[int](),
+    )
+
+    def job() -> None:
+        gate.wait(PATIENCE)
+        done.append(1)
+
+    assert workers.rest(0.0)
+    for _ in range(5):
+        workers.run(job)
+    assert not workers.rest(0.01)
+    gate.set()
+    assert workers.rest(PATIENCE)
+    assert len(done) == 5
+    workers.stop()
+
+
+def test_what_will_never_begin_holds_up_nobody_who_waits_for_rest() -> None:
+    workers, gate = Workers("x", threads=1, room=10), threading.Event()
+    resting = threading.Thread(target=workers.rest, args=(PATIENCE,))
+
+    def hold() -> None:
+        gate.wait(PATIENCE)
+
+    workers.run(hold)
+    workers.run(lambda: None)
+    resting.start()
+    workers.stop()
+    resting.join(PATIENCE / 2)
+    assert not resting.is_alive()
+    gate.set()

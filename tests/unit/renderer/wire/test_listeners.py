@@ -381,3 +381,23 @@ def test_all_registrations_at_once(table: ListenerTable) -> None:
     once = table.add("b", second, once=True)
     handler = table.set_handler("a", first)
     assert table.registrations() == [on, once, handler]
+
+
+def test_what_was_registered_once_can_be_restored(table: ListenerTable) -> None:
+    table.add("x", first)
+    off = Subscription(table, table.add("x", second, once=True))
+    table.set_handler("y", first)
+    before = table.registrations()
+    table.take("x")
+    table.remove_all()
+    table.remove_handler("y")
+    table.add("z", first)
+    later = Subscription(table, table.set_handler("y", second))
+    table.restore(before)
+    assert table.registrations() == before
+    assert table.event_names() == ["x"]
+    later()
+    off()
+    assert [r.fn for r in table.registrations()] == [first, first]
+    table.restore([])
+    assert table.registrations() == []
