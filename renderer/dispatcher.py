@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, Final, Protocol, final
 
 from renderer.asked import Asked
+from renderer.handover import Handover
 from renderer.reports import Reports
 from renderer.wire import messages
 from renderer.wire.errors import IpcError
@@ -47,8 +48,8 @@ class ThreadDispatcher:
         table: the listeners and handlers.
         reports: told of what they raise.
         default: converts results that cannot be sent.
-        hand_over: gives a job to the loop that listeners are to run on; None: they run
-            on the dispatcher's own thread.
+        hand_over: gives a job to the loop that listeners and callbacks are to run on;
+            None: they run on the dispatcher's own thread.
         at_end: called when the connection is over and all else is done.
         before: the dispatcher of an earlier connection; this one begins when it ends.
     """
@@ -66,7 +67,7 @@ class ThreadDispatcher:
         self._table = table
         self._reports = reports
         self._default = default
-        self._hand_over = hand_over
+        self._elsewhere = None if hand_over is None else Handover(hand_over)
         self._at_end = at_end
         self._before = before
         self._line: Line | None = None
@@ -75,7 +76,7 @@ class ThreadDispatcher:
         self._stopped = False
         self._ended = False
         self._ending = threading.RLock()  # a signal handler may post, too
-        self._handed: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._caught_up: queue.SimpleQueue[None] = queue.SimpleQueue()
         room = DEFAULT_LIMITS.max_running
         self._in_order = Workers("listener", threads=1, room=room)
         self._at_once = Workers("handler", threads=_HANDLER_THREADS, room=room)
@@ -103,19 +104,22 @@ class ThreadDispatcher:
         self._asked.cancelled(id)
 
     def post(self, job: Job) -> None:
-        """Run a job behind what was taken before; here, if the thread has ended."""
+        """Run a job where listeners run, behind what was taken before.
+
+        If their thread has ended, here.
+        """
         with self._ending:
             if not self._ended:
                 self._queue.put(job)
                 return
-        self._do(job)
+        self._here_or_there(partial(self._do, job))
 
     def stop(self) -> None:
         """Begin no listener and no handler any more."""
         self._stopped = True
         self._in_order.stop()
         self._at_once.stop()
-        self._handed.put(None)  # the loop may be gone
+        self._caught_up.put(None)  # it will not, if the loop is gone
 
     def end(self) -> None:
         """Let the thread end behind what was taken before."""
@@ -131,7 +135,7 @@ class ThreadDispatcher:
         Not on its own thread, where that would be now; and not with a loop to hand
         over to, which may be waiting for us.
         """
-        if self._thread.ident is None or self.is_current() or self._hand_over:
+        if self._thread.ident is None or self.is_current() or self._elsewhere:
             return True
         done = threading.Event()
         self.post(done.set)
@@ -158,15 +162,15 @@ class ThreadDispatcher:
             self._before = None
         while (item := self._queue.get()) is not None:
             if not isinstance(item, Arrived):
-                self._do(item)
+                self._here_or_there(partial(self._do, item))
                 continue
             if not self._stopped:
                 self._dispatch(item)
-            if self._line is not None:
-                self._line.consume()
+            self._here_or_there(self._consumed)
             del item
         for hook in tuple(self._at_end):
-            self._do_there(hook)
+            self._here_or_there(partial(self._do, hook))
+        self._catch_up()
         with self._ending:
             self._ended = True
         self.stop()
@@ -174,7 +178,11 @@ class ThreadDispatcher:
         while not self._queue.empty():
             item = self._queue.get()
             if callable(item):
-                self._do(item)
+                self._here_or_there(partial(self._do, item))
+
+    def _consumed(self) -> None:
+        if self._line is not None:
+            self._line.consume()
 
     def _do(self, job: Callable[[], object]) -> None:
         try:
@@ -205,7 +213,7 @@ class ThreadDispatcher:
             if listener.thread:
                 self._in_order.run(job)
             else:
-                self._here_or_there(job)
+                self._begin(job)
 
     def _call(self, listener: Registration, args: Sequence[Any]) -> None:
         try:
@@ -226,7 +234,7 @@ class ThreadDispatcher:
         if handler.thread:
             self._at_once.run(job)
         else:
-            self._here_or_there(job)
+            self._begin(job)
 
     def _handle(self, id: int, handler: Registration, args: Sequence[Any]) -> None:
         if not self._asked.begin(id):
@@ -251,36 +259,27 @@ class ThreadDispatcher:
         if self._line is not None:
             self._line.answer(parcel)
 
-    def _do_there(self, hook: Callable[[], object]) -> None:
-        """Run a hook where listeners run; if that is another loop, do not wait."""
-        if self._hand_over is None:
-            self._do(hook)
-        else:
-            self._do(partial(self._hand_over, partial(self._do, hook)))
-
     # ---- another loop ----------------------------------------------------------------
 
     def _here_or_there(self, job: Job) -> None:
-        if self._hand_over is None:
+        if self._elsewhere is None:
             job()
-            return
-        done: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._handed = done
+        else:
+            self._elsewhere.run(job)
 
-        def run() -> None:
-            try:
-                if not self._stopped:
-                    job()
-            finally:
-                done.put(None)
+    def _begin(self, job: Job) -> None:
+        """Run a listener or handler; on another loop, unless it is too late then."""
+        if self._elsewhere is None:
+            job()
+        else:
+            self._elsewhere.run(lambda: None if self._stopped else job())
 
-        try:
-            self._hand_over(run)
-        except Exception:
-            logger.exception("dispatch= raised; a listener was not called")
+    def _catch_up(self) -> None:
+        """Wait until the other loop has done what it was given, or nobody cares."""
+        if self._elsewhere is None or self._stopped:
             return
-        if not self._stopped:
-            done.get()  # one after the other; `stop` ends this, too
+        if self._elsewhere.run(partial(self._caught_up.put, None)):
+            self._caught_up.get()  # `stop` ends this, too
 
 
 def _interrupt(error: BaseException) -> BaseException | None:

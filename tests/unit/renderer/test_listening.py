@@ -204,59 +204,6 @@ def test_threaded_listeners_run_in_order_and_hold_nobody_up(
     assert [heard.next() for _ in range(3)] == [(n, name) for n in range(3)]
 
 
-# ---- another loop --------------------------------------------------------------------
-
-
-def test_listeners_may_run_on_another_loop(main: MemoryMain) -> None:
-    jobs = Heard()
-    heard: list[Any] = []
-    with MemoryRenderer(main, dispatch=jobs.put) as ipc:
-        ipc.on("x", heard.append)
-        ipc.handle("y", lambda: threading.current_thread().name)
-        ipc.on_disconnect(lambda: heard.append("gone"))
-        ipc.connect()
-        main.send("x", 1)
-        main.send("x", 2)
-        main.call(1, "y")
-        jobs.next()()
-        assert heard == [1]
-        assert main.session.outbox.acked == 0
-        jobs.next()()
-        jobs.next()()
-        assert heard == [1, 2]
-        with main.lock:
-            main.session.request_ack()
-            main.flow()
-        (replied,) = main.wait_for(events.Replied)
-        assert replied.reply.value.string_value == threading.current_thread().name
-    jobs.next()()
-    assert heard == [1, 2, "gone"]
-
-
-def test_a_loop_that_is_gone_holds_nothing_up(
-    main: MemoryMain, caplog: pytest.LogCaptureFixture
-) -> None:
-    asked = Heard()
-    with MemoryRenderer(main, dispatch=asked.put) as ipc:  # takes jobs, runs none
-        ipc.on("x", print)
-        ipc.connect()
-        main.send("x", 1)
-        job = asked.next()
-    job()  # after the end: not called any more
-
-    def closed(_: object) -> None:
-        raise RuntimeError("Event loop is closed")
-
-    with MemoryRenderer(main, dispatch=closed) as ipc:
-        ipc.on("x", print)
-        ipc.connect()
-        main.send("x", 1)
-        ipc.invoke("y").add_done_callback(lambda _: asked.put("behind"))
-        main.answer(main.hear_call(), None)
-        assert asked.next() == "behind"
-    assert "dispatch= raised" in caplog.text
-
-
 # ---- handlers ------------------------------------------------------------------------
 
 
