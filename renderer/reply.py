@@ -106,7 +106,8 @@ class Reply(Future[T]):
             try:
                 messages.read_result(event.reply, self._channel)
             except IpcError as error:
-                self.failed(error)
+                # Without frames of ours, of which one holds this object.
+                self.failed(error.with_traceback(None))
             return
         try:
             self.set_result(event)  # type: ignore[arg-type]  # decoded in result()

@@ -15,6 +15,7 @@ from renderer.wire.errors import ConnectionClosed
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.session import Role, Session
 from renderer.wire.state import State
+from renderer.wire.terms import introduction
 from renderer.wire.values import Default
 
 PATIENCE = 10.0
@@ -46,12 +47,18 @@ class Page:
         limits: Limits = DEFAULT_LIMITS,
         slow: bool = False,
         resume: bool = False,
+        title: str = "",
     ) -> None:
-        self.session = Session(Role.RENDERER, limits=limits, resume=resume)
+        hi = introduction(version="", url="", title=title)
+        self.session = Session(Role.RENDERER, limits=limits, hello=hi, resume=resume)
         self.heard: list[tuple[str, Any]] = []
         """What arrived, in order: (channel, args), ("reply", id), ("goodbye", text)."""
         self.frames: list[bytes] = []
         """All that main wrote."""
+        self.asked: list[events.Arrived] = []
+        """Calls of main's, in order."""
+        self.cancelled: list[int] = []
+        """Those of them that main no longer waits for."""
         self.hostile = False
         """The test writes frames itself, and looks at `frames`."""
         self.slow = slow
@@ -151,12 +158,16 @@ class Page:
         match event:
             case events.Arrived():
                 self.heard.append((event.body.channel, messages.read_args(event.body)))
+                if event.kind == "call":
+                    self.asked.append(event)
                 self.unconsumed += 1
                 if not self.slow:
                     self.catch_up()
             case events.Replied():
                 self.heard.append(("reply", event.id))
                 self._settle(event)
+            case events.Cancelled():
+                self.cancelled.append(event.id)
             case events.GoodbyeHeard():
                 self.heard.append(("goodbye", (event.reason, event.message)))
                 if not self.slow:
@@ -173,6 +184,19 @@ class Page:
             reply.set_exception(error)
         else:
             reply.set_result(result)
+
+    async def is_asked(self, count: int = 1) -> events.Arrived:
+        """Wait for so many calls of main's; return the latest."""
+        await self.until(lambda: len(self.asked) >= count)
+        return self.asked[count - 1]
+
+    def answer(self, call: events.Arrived, value: object) -> None:
+        self.session.put(messages.reply(call.message.id, value))
+        self.flush()
+
+    def fail(self, call: events.Arrived, error: Exception) -> None:
+        self.session.put(messages.raised(call.message.id, error))
+        self.flush()
 
     def catch_up(self) -> None:
         """Consume what arrived."""
