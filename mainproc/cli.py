@@ -27,7 +27,16 @@ def main() -> None:
     """
 
 
-@main.command(context_settings={"ignore_unknown_options": False})
+class _Run(click.Command):
+    """Takes `--trace` without a value for one, whatever stands behind it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        ours = ["--trace=messages" if arg == "--trace" else arg for arg in args[:end]]
+        return super().parse_args(ctx, ours + args[end:])
+
+
+@main.command(cls=_Run)
 @click.argument("target", metavar="MAIN.PY|MODULE[:NAME]")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @click.option(
@@ -54,6 +63,13 @@ def main() -> None:
     is_flag=True,
     default=None,
     help="End when standard input does: live and die with a parent process.",
+)
+@click.option(
+    "--trace",
+    metavar="[=frames]",
+    type=click.Choice(["messages", "frames"]),
+    help="Show on stderr what renderers (->) and main (<-) say: a line for each "
+    "message; with =frames a line of JSON for each frame.",
 )
 @click.option("--uvloop/--no-uvloop", default=None, help="Default: if installed.")
 def run(

@@ -154,9 +154,7 @@ class Outlet:
         self._home.later(self._on_broken)
         return False
 
-    def _send_late(
-        self, parcel: Parcel, noted: Callable[[int], object] | None
-    ) -> None:
+    def _send_late(self, parcel: Parcel, noted: Callable[[int], object] | None) -> None:
         try:
             self.send(parcel, overshoot=True, noted=noted)
         except IpcError as error:

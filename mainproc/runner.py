@@ -21,6 +21,7 @@ from mainproc.signals import StopSignals
 
 if TYPE_CHECKING:
     from mainproc.server import MainProcess
+    from mainproc.trace import Trace
 
 _CANNOT_LISTEN: Final = 3
 
@@ -36,6 +37,7 @@ class Settings:
     ready: Ready | Literal["quiet"] = "text"
     exit_with_stdin: bool = False
     uvloop: bool | None = None
+    trace: Literal["messages", "frames"] | None = None
 
 
 overrides: dict[str, object] = {}
@@ -88,7 +90,7 @@ async def _serve_until_told(ipc: IpcMain, settings: Settings) -> int:
     _quieten_grpc()
     from mainproc.server import MainProcess
 
-    main = MainProcess(ipc, settings.grace)
+    main = MainProcess(ipc, settings.grace, _trace(settings))
     signals = StopSignals(settings.grace)
     signals.install()
     code = 0
@@ -118,6 +120,14 @@ def _tell_at_end_of_stdin(signals: StopSignals) -> None:
         signals.tell()
 
     threading.Thread(target=wait, name="mainproc-stdin", daemon=True).start()
+
+
+def _trace(settings: Settings) -> Trace | None:
+    if settings.trace is None:
+        return None
+    from mainproc.trace import Trace
+
+    return Trace(settings.trace)
 
 
 def _quieten_grpc() -> None:

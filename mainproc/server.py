@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from grpc import aio
@@ -23,6 +23,9 @@ from mainproc.servicer import SERVICE, Servicer
 from mainproc.sessions import Sessions
 from renderer.wire.limits import Limits
 
+if TYPE_CHECKING:
+    from mainproc.trace import Trace
+
 logger = logging.getLogger("ipc.main")
 
 _END_CALLS_WITHIN: Final = 1.0
@@ -37,11 +40,11 @@ class MainProcess:
         addresses: where it listens, with the real ports.
     """
 
-    def __init__(self, ipc: IpcMain, grace: float) -> None:
+    def __init__(self, ipc: IpcMain, grace: float, trace: Trace | None = None) -> None:
         self.ipc = ipc
         self.addresses: tuple[str, ...] = ()
         self._grace = grace
-        self._sessions = Sessions(ipc)
+        self._sessions = Sessions(ipc, trace)
         aio_health: Any = health  # its stubs leave `aio` out
         self._health: Any = aio_health.aio.HealthServicer()
         self._server = aio.server(options=_options(ipc.limits))

@@ -22,6 +22,7 @@ from renderer.wire.frames import refusal
 
 if TYPE_CHECKING:
     from mainproc.ipc_main import IpcMain
+    from mainproc.trace import Trace
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel
 
@@ -39,10 +40,12 @@ class Sessions:
 
     Args:
         ipc: whose listeners and handlers serve the renderers.
+        trace: sees what passes.
     """
 
-    def __init__(self, ipc: IpcMain) -> None:
+    def __init__(self, ipc: IpcMain, trace: Trace | None = None) -> None:
         self.ipc = ipc
+        self._trace = trace
         self.stopping = False
         """No new session is begun."""
         self._home = Home()
@@ -60,6 +63,8 @@ class Sessions:
             link: a new link.
             peer: where it comes from, for the log.
         """
+        if self._trace is not None:
+            link = self._trace.link(link, peer)
         with self._tracked():
             try:
                 await self._serve(link)
@@ -120,6 +125,11 @@ class Sessions:
         Raises:
             IpcError: there is none; `status` says what the caller's status is.
         """
+        if self._trace is None:
+            return await self._send_sync(data, timeout)
+        return await self._trace.sync(data, self._send_sync(data, timeout))
+
+    async def _send_sync(self, data: bytes, timeout: float) -> bytes:
         with self._tracked():
             try:
                 request = messages.parse_sync_request(data)

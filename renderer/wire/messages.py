@@ -185,6 +185,18 @@ def parse_sync_request(data: bytes) -> pb.SendSyncRequest:
         raise RemoteProtocolError(f"malformed request: {error}") from None
 
 
+def parse_sync_response(data: bytes) -> pb.SendSyncResponse:
+    """Return the response in these bytes.
+
+    Raises:
+        RemoteProtocolError: they are none.
+    """
+    try:
+        return pb.SendSyncResponse.FromString(data)
+    except DecodeError as error:
+        raise RemoteProtocolError(f"malformed response: {error}") from None
+
+
 def sync_response(reply: Parcel) -> bytes:
     """Return the unary response that says the same as a reply on the stream."""
     said = pb.Message.FromString(reply.data).reply

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.message import DecodeError
-
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import reasons
 from renderer.wire.errors import (
@@ -18,9 +16,8 @@ from renderer.wire.errors import (
     IpcError,
     LocalProtocolError,
     Overloaded,
-    RemoteProtocolError,
 )
-from renderer.wire.messages import read_result
+from renderer.wire.messages import parse_sync_response, read_result
 
 
 def introduction(*, version: str = "", url: str = "", title: str = "") -> pb.Hello:
@@ -48,11 +45,7 @@ def read_sync_response(data: bytes, channel: str) -> Any:
         DataCloneError: the result cannot be read.
         RemoteProtocolError: there is none.
     """
-    try:
-        response = pb.SendSyncResponse.FromString(data)
-    except DecodeError as error:
-        raise RemoteProtocolError(f"malformed response: {error}") from None
-    return read_result(response, channel)
+    return read_result(parse_sync_response(data), channel)
 
 
 def turned_away(reason: int, message: str) -> IpcError:

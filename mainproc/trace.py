@@ -1,0 +1,109 @@
+"""What `mainproc run --trace` shows: everything that is said, on stderr.
+
+A link is traced by one that reads and writes through it. Nothing else of main knows of
+this, and what goes wrong in here does so in a line of the trace, not in main.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Iterable
+from typing import IO, Literal, final
+from weakref import WeakValueDictionary
+
+from mainproc.trace_lines import (
+    FrameLines,
+    Lines,
+    MessageLines,
+    Renderer,
+    Sessions,
+    Side,
+)
+from renderer.wire.errors import IpcError, quote
+from renderer.wire.link import AsyncLink
+
+Style = Literal["messages", "frames"]
+
+
+@final
+class Trace:
+    """Writes down what renderers and main say to each other.
+
+    Args:
+        style: "messages": a line for each; "frames": a line of JSON for each.
+        file: where to; None for stderr.
+    """
+
+    def __init__(self, style: Style, file: IO[str] | None = None) -> None:
+        self._style = style
+        self._file = sys.stderr if file is None else file
+        self._sessions: Sessions = WeakValueDictionary()
+        self._coloured = self._file.isatty() and not os.environ.get("NO_COLOR")
+
+    def link(self, link: AsyncLink, peer: str) -> AsyncLink:
+        """Return a link that is the same, but for being traced.
+
+        Args:
+            link: a new link.
+            peer: where it comes from.
+        """
+        return _TracedLink(link, self, self._lines(peer))
+
+    async def sync(self, request: bytes, response: Awaitable[bytes]) -> bytes:
+        """Return the response to a sync message outside a stream; trace both."""
+        lines = self._lines("one-shot")
+        self.write(lines.unary("main", request))
+        try:
+            data = await response
+        except (IpcError, asyncio.CancelledError) as error:
+            self.write(lines.refusal(error))
+            raise
+        self.write(lines.unary("renderer", data))
+        return data
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Write lines. If they cannot be made, say so; if not even that, be silent."""
+        try:
+            for line in lines:
+                self._put(line)
+        except Exception as error:
+            self._put(f"mainproc: cannot trace this: {quote(repr(error))}")
+
+    def _put(self, line: str) -> None:
+        try:
+            self._file.write(f"{line}\n")
+            self._file.flush()
+        except (OSError, ValueError):
+            pass  # nobody reads it any more
+
+    def _lines(self, peer: str) -> Lines:
+        renderer = Renderer(peer, self._sessions)
+        if self._style == "frames":
+            return FrameLines(renderer)
+        return MessageLines(renderer, coloured=self._coloured)
+
+
+@final
+class _TracedLink:
+    def __init__(self, link: AsyncLink, trace: Trace, lines: Lines) -> None:
+        self._link = link
+        self._trace = trace
+        self._lines = lines
+
+    async def read(self) -> bytes | None:
+        frame = await self._link.read()
+        self._note("main", frame)
+        return frame
+
+    async def write(self, frame: bytes) -> None:
+        self._note("renderer", frame)
+        await self._link.write(frame)
+
+    def _note(self, to: Side, frame: bytes | None) -> None:
+        lines = self._lines
+        self._trace.write(lines.end() if frame is None else lines.frame(to, frame))
+
+
+__all__ = ("Style", "Trace")
