@@ -1,0 +1,119 @@
+"""What both of a renderer's gRPC clients have in common.
+
+Names, options, and what gRPC's statuses mean in our words.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import grpc
+
+from renderer.carrier import LinkBroken
+from renderer.wire.errors import (
+    AccessDenied,
+    IpcError,
+    IpcTimeout,
+    LocalProtocolError,
+    Outcome,
+    Overloaded,
+    PayloadTooLarge,
+)
+from renderer.wire.limits import Limits
+from renderer.wire.link import Fate
+
+STREAM: Final = "/electron_ipc.v1.IpcService/Stream"
+SEND_SYNC: Final = "/electron_ipc.v1.IpcService/SendSync"
+
+# The text with which gRPC says that a call found no connection to go out on.
+_NEVER_LEFT: Final = "failed to connect to all addresses"
+
+_Status = grpc.StatusCode
+
+
+def bearer(token: str | None) -> tuple[tuple[str, str]] | None:
+    """Return the metadata that presents a token."""
+    if token is None:
+        return None
+    return (("authorization", f"Bearer {token}"),)
+
+
+def options(limits: Limits) -> list[tuple[str, int]]:
+    """Return the options of a channel."""
+    return [
+        ("grpc.max_receive_message_length", limits.max_frame_bytes),
+        ("grpc.max_send_message_length", limits.max_frame_bytes),
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        # Two renderers in one process are two connections: one that is stuck must
+        # not hold the other up.
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.enable_http_proxy", 0),
+    ]
+
+
+# ---- what a status means (PROTOCOL.md, "How a link ended") ---------------------------
+
+
+def stream_error(code: Any, details: str | None) -> IpcError:
+    """Return the error for a stream that ended with a status other than OK."""
+    details = details or ""
+    common = _common_error(code, details)
+    if common is not None:
+        return common
+    lost = code in (_Status.ABORTED, _Status.NOT_FOUND, _Status.FAILED_PRECONDITION)
+    fate = Fate.NEW_SESSION if lost else Fate.RESUME
+    return LinkBroken(_text(code, details), _outcome(code, details), fate)
+
+
+def unary_error(code: Any, details: str | None) -> IpcError:
+    """Return the error for a unary call that ended with a status other than OK."""
+    details = details or ""
+    if code is _Status.DEADLINE_EXCEEDED:
+        return IpcTimeout("no reply in time")
+    if code is _Status.RESOURCE_EXHAUSTED:
+        # Said by either end's gRPC about sizes, by main about its queues.
+        large = "larger than max" in details
+        return PayloadTooLarge(details) if large else Overloaded(details)
+    common = _common_error(code, details)
+    if common is not None:
+        return common
+    if code is _Status.ABORTED:
+        return LinkBroken(_text(code, details), "not-sent", Fate.NEW_SESSION)
+    return LinkBroken(_text(code, details), _outcome(code, details), Fate.RESUME)
+
+
+def _common_error(code: object, details: str) -> IpcError | None:
+    if code in (_Status.UNAUTHENTICATED, _Status.PERMISSION_DENIED):
+        return AccessDenied(details)
+    if code in (
+        _Status.INVALID_ARGUMENT,
+        _Status.OUT_OF_RANGE,
+        _Status.ALREADY_EXISTS,
+    ):
+        return LocalProtocolError(details)
+    if code is _Status.UNIMPLEMENTED:
+        text = "what answers there is no main process of electron-ipc"
+        return LinkBroken(text, "not-sent", Fate.GIVE_UP)
+    return None
+
+
+def _outcome(code: object, details: str) -> Outcome:
+    unsent = code is _Status.UNAVAILABLE and details.startswith(_NEVER_LEFT)
+    return "not-sent" if unsent else "unknown"
+
+
+def _text(code: Any, details: str) -> str:
+    return f"{code.name}: {details}" if details else str(code.name)
+
+
+__all__ = (
+    "SEND_SYNC",
+    "STREAM",
+    "bearer",
+    "options",
+    "stream_error",
+    "unary_error",
+)
