@@ -229,7 +229,7 @@ class _Gathering:
 
     # ---- as a reply's line -----------------------------------------------------------
 
-    def give_up(self, _: int) -> None:
+    def give_up(self, id: int) -> None:
         for reply in self._asked.values():
             reply.cancel()
 
