@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 from renderer.carrier import Carrier, LinkBroken
 from renderer.deadline import Deadline, no_reply
 from renderer.patience import ThreadPatience
+from renderer.settings import Settings
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcTimeout, quote
 from renderer.wire.limits import DEFAULT_LIMITS
@@ -31,6 +32,11 @@ class OneShots:
         self._open = carrier
         self._lock = threading.RLock()  # a signal handler may close what it interrupted
         self._carrier: Carrier | None = None
+
+    @classmethod
+    def allowed_to(cls, settings: Settings) -> bool:
+        """Tell whether a renderer of these settings may do without a session."""
+        return cls.allowed and not settings.spawned
 
     @staticmethod
     def request(

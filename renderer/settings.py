@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Self, TypedDict
 
-from renderer.texts import ADDRESS_VARIABLE
+from renderer.texts import ADDRESS_VARIABLE, TOKEN_VARIABLE
 from renderer.wire.errors import ConnectionClosed, quote
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.session import Role, Session
@@ -58,6 +58,27 @@ class Settings:
     def target(self) -> str:
         """The address, by the first that says one: the program, the user, nobody."""
         return self.address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+
+    @property
+    def bearer(self) -> str | None:
+        """The token to show, by the first that says one; None if nobody does.
+
+        Whoever has spawned this process says address and token in one breath: the one
+        is shown at no other address.
+        """
+        return self.token if self.token is not None else self._spawner_token
+
+    @property
+    def spawned(self) -> bool:
+        """This is the renderer that a main process has spawned the program for."""
+        return self._spawner_token is not None
+
+    @property
+    def _spawner_token(self) -> str | None:
+        if self.address or not os.environ.get(ADDRESS_VARIABLE):
+            return None
+        token = os.environ.get(TOKEN_VARIABLE)
+        return token if token and _is_header(token) else None
 
     def grpc_target(self) -> str:
         """Return the address for gRPC, which is told to be quiet.

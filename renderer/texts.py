@@ -8,6 +8,7 @@ from renderer.wire.errors import ConnectionClosed, IpcError
 from renderer.wire.events import Ended
 
 ADDRESS_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
+TOKEN_VARIABLE: Final = "ELECTRON_IPC_TOKEN"
 
 
 def no_main(address: str, seconds: float) -> ConnectionClosed:
@@ -68,6 +69,7 @@ def how_many(messages: int) -> str:
 
 __all__ = (
     "ADDRESS_VARIABLE",
+    "TOKEN_VARIABLE",
     "broke",
     "closed_for_good",
     "elsewhere",

@@ -223,7 +223,7 @@ class IpcRenderer(Channels):
         # Here and not above: importing this module must load no grpc.
         from renderer.grpc_link import GrpcCarrier
 
-        return GrpcCarrier(target, token=self._settings.token)
+        return GrpcCarrier(target, token=self._settings.bearer)
 
     def _opened(
         self, connection: Connection, dispatcher: ThreadDispatcher
@@ -329,7 +329,7 @@ class IpcRenderer(Channels):
 
     def _is_one_shot(self) -> bool:
         return (
-            OneShots.allowed
+            OneShots.allowed_to(self._settings)
             and self._connection is None
             and not self._registered
             and not self._closed.is_set()

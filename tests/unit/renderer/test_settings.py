@@ -1,0 +1,66 @@
+"""Where a renderer goes, and what it shows there."""
+
+from __future__ import annotations
+
+import pytest
+
+from renderer.one_shot import OneShots
+from renderer.settings import DEFAULT_ADDRESS, Settings
+
+ADDRESS, TOKEN = "ELECTRON_IPC_ADDRESS", "ELECTRON_IPC_TOKEN"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ADDRESS, raising=False)
+    monkeypatch.delenv(TOKEN, raising=False)
+
+
+def test_a_spawned_program_shows_the_token_where_it_is_told_to_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(ADDRESS, "unix:/run/it")
+    monkeypatch.setenv(TOKEN, "secret")
+    settings = Settings()
+    assert (settings.target, settings.bearer) == ("unix:/run/it", "secret")
+    assert settings.spawned
+    assert not OneShots.allowed_to(settings)
+
+
+@pytest.mark.parametrize("address", ["unix:/run/it", "127.0.0.1:1"])
+def test_the_token_is_shown_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv(ADDRESS, "unix:/run/it")
+    monkeypatch.setenv(TOKEN, "secret")
+    settings = Settings().changed(address, {})
+    assert (settings.target, settings.bearer) == (address, None)
+    assert not settings.spawned
+    assert OneShots.allowed_to(settings)
+
+
+def test_a_token_without_an_address_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(TOKEN, "secret")
+    settings = Settings()
+    assert (settings.target, settings.bearer) == (DEFAULT_ADDRESS, None)
+    assert not settings.spawned
+
+
+@pytest.mark.parametrize("token", ["", "a\nb", "ä"])
+def test_what_cannot_be_a_token_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv(ADDRESS, "unix:/run/it")
+    monkeypatch.setenv(TOKEN, token)
+    assert Settings().bearer is None
+    with pytest.raises(ValueError, match="printable ASCII"):
+        Settings(token=f"{token}ß")
+
+
+def test_a_programs_own_token_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ADDRESS, "unix:/run/it")
+    monkeypatch.setenv(TOKEN, "secret")
+    assert Settings(token="mine").bearer == "mine"
+    assert Settings("127.0.0.1:1", token="mine").bearer == "mine"
