@@ -1,4 +1,4 @@
-"""A window: a button starts the work, a label follows it. Listeners run on Tk's thread."""
+"""A window: a button starts the work, a label follows it, both on Tk's thread."""
 
 import queue
 import tkinter as tk
