@@ -7,6 +7,7 @@ from typing import Final
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 ADDRESS_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
+TOKEN_VARIABLE: Final = "ELECTRON_IPC_TOKEN"
 
 
 def default_address() -> str:

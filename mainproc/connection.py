@@ -303,6 +303,10 @@ class Connection:
     def _why_closed(self) -> str:
         return "it sends no more" if self._half_closed else "main closed it"
 
+    def foresee(self, why: str) -> None:
+        """Say why the renderer will be gone when its link ends without a word."""
+        self._why = why
+
     def destroy(self, why: str) -> None:
         """End the session and its link, now: the renderer is known to be gone.
 

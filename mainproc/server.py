@@ -17,11 +17,12 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from electron_ipc.v1 import ipc_pb2 as _contract
 from mainproc.address import UNIX, AddressInUse, UnixPath, check_port, in_use
 from mainproc.application import app
+from mainproc.entrance import Entrance
 from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
-from mainproc.servicer import SERVICE, Servicer
-from mainproc.sessions import Sessions
-from renderer.wire.limits import Limits
+from mainproc.nursery import Nursery
+from mainproc.servicer import SERVICE, Servicer, server_options
+from mainproc.sessions import LEAVE_WITHIN, Sessions
 
 if TYPE_CHECKING:
     from mainproc.trace import Trace
@@ -47,7 +48,8 @@ class MainProcess:
         self._sessions = Sessions(ipc, trace)
         aio_health: Any = health  # its stubs leave `aio` out
         self._health: Any = aio_health.aio.HealthServicer()
-        self._server = aio.server(options=_options(ipc.limits))
+        self._server = aio.server(options=server_options(ipc.limits))
+        self._nursery = Nursery(Entrance(self._sessions))
         self._paths: list[UnixPath] = []
         self._stopping: asyncio.Task[None] | None = None
         self.home = Home()
@@ -77,6 +79,7 @@ class MainProcess:
             await self._unbind()
             raise
         await self._server.start()
+        self._nursery.open()
         self.ipc.served = True
         app.serves(self)
 
@@ -112,7 +115,10 @@ class MainProcess:
         self._sessions.stopping = True
         await self._health.enter_graceful_shutdown()
         await app.before_quit(self, grace)
+        self._nursery.close()
+        until = self.home.loop.time() + grace + LEAVE_WITHIN
         await self._sessions.stop(grace)
+        await self._nursery.stop(until)
         # Calls have ended by now; a stop without grace would tell renderers otherwise.
         await self._server.stop(_END_CALLS_WITHIN)
         self.ipc.dispatcher.close()
@@ -163,21 +169,6 @@ async def serving_main(
         yield main
     finally:
         await main.stop()
-
-
-def _options(limits: Limits) -> list[tuple[str, Any]]:
-    return [
-        # Otherwise a second main would silently share the port.
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", limits.max_frame_bytes),
-        ("grpc.max_send_message_length", -1),
-        # Renderers may ping every 10 s, also with no call open; we do it, too.
-        ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.max_pings_without_data", 0),
-    ]
 
 
 def _add_reflection(server: aio.Server) -> None:

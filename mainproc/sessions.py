@@ -14,6 +14,7 @@ from mainproc.unary import SessionGone, UnaryCall
 from mainproc.web_contents import WebContents
 from renderer.wire import messages, reasons
 from renderer.wire.errors import (
+    AccessDenied,
     ConnectionClosed,
     DataCloneError,
     RemoteProtocolError,
@@ -21,6 +22,7 @@ from renderer.wire.errors import (
 from renderer.wire.frames import refusal
 
 if TYPE_CHECKING:
+    from mainproc.invitations import Invitation
     from mainproc.ipc_main import IpcMain
     from mainproc.trace import Trace
     from renderer.wire.link import AsyncLink
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ipc.main")
 
-_LEAVE_WITHIN: Final = 1.0
+LEAVE_WITHIN: Final = 1.0
 """Seconds that renderers have, whatever the grace, to answer Goodbye."""
 
 
@@ -54,7 +56,9 @@ class Sessions:
 
     # ---- links -----------------------------------------------------------------------
 
-    async def serve(self, link: AsyncLink, peer: str) -> None:
+    async def serve(
+        self, link: AsyncLink, peer: str, invitation: Invitation | None = None
+    ) -> None:
         """Serve a renderer on its link until it leaves.
 
         Cancelling it is a cut.
@@ -62,26 +66,38 @@ class Sessions:
         Args:
             link: a new link.
             peer: where it comes from, for the log.
+            invitation: why it may come in, if that is not for everybody.
+
+        Raises:
+            AccessDenied: the invitation is not for this link.
         """
         if self._trace is not None:
             link = self._trace.link(link, peer)
         with self._tracked():
             try:
-                await self._serve(link)
+                await self._serve(link, invitation)
             except RemoteProtocolError as error:
                 logger.warning("refused %s: %s", peer, error)
                 await link.write(refusal(reasons.PROTOCOL, str(error)))
             except ConnectionClosed:
                 pass  # nobody is left to read why
 
-    async def _serve(self, link: AsyncLink) -> None:
+    async def _serve(self, link: AsyncLink, invitation: Invitation | None) -> None:
         first = await self._first_frame(link)
         if first is None:
             return
         if self.stopping:
             await link.write(refusal(reasons.SHUTDOWN, "main stops"))
             return
-        await self._admit(first).serve(link)
+        if invitation is None:
+            await self._admit(first).serve(link)
+            return
+        connection = self._admit(invitation.introduce(first))
+        invitation.accept(connection)
+        try:
+            await connection.serve(invitation.guarded(link))
+        finally:
+            invitation.leave()
 
     @contextmanager
     def _tracked(self) -> Generator[None]:
@@ -112,12 +128,15 @@ class Sessions:
 
     # ---- sync messages outside a link ------------------------------------------------
 
-    async def send_sync(self, data: bytes, timeout: float) -> bytes:
+    async def send_sync(
+        self, data: bytes, timeout: float, invitation: Invitation | None = None
+    ) -> bytes:
         """Dispatch a sync message that comes outside a stream.
 
         Args:
             data: a serialized SendSyncRequest.
             timeout: seconds its caller waits.
+            invitation: as for `serve`; it must be that of the message's session.
 
         Returns:
             A serialized SendSyncResponse.
@@ -126,13 +145,20 @@ class Sessions:
             IpcError: there is none; `status` says what the caller's status is.
         """
         if self._trace is None:
-            return await self._send_sync(data, timeout)
-        return await self._trace.sync(data, self._send_sync(data, timeout))
+            return await self._send_sync(data, timeout, invitation)
+        return await self._trace.sync(data, self._send_sync(data, timeout, invitation))
 
-    async def _send_sync(self, data: bytes, timeout: float) -> bytes:
+    async def _send_sync(
+        self, data: bytes, timeout: float, invitation: Invitation | None
+    ) -> bytes:
         with self._tracked():
             try:
                 request = messages.parse_sync_request(data)
+                if invitation is not None and not invitation.owns(request.token):
+                    raise AccessDenied(
+                        "a process that main has spawned opens a stream, and sends "
+                        "sync messages with the token of its session"
+                    )
                 args = messages.read_args(request)
                 call = self._begin(request, args, timeout)
                 return messages.sync_response(await self._reply(call, request.id))
@@ -201,7 +227,7 @@ class Sessions:
         await self._wait([c.quiet() for c in connections], until)
         for connection in connections:
             connection.say_goodbye(reasons.SHUTDOWN, "main stops")
-        await self._wait(list(self._running), until + _LEAVE_WITHIN)
+        await self._wait(list(self._running), until + LEAVE_WITHIN)
         for connection in connections:
             connection.cancel_work()
 

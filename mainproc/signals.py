@@ -11,7 +11,9 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Final, final
+from typing import Final, NoReturn, final
+
+from mainproc.child import kill_all
 
 _TOLD_TWICE: Final = 130
 _HELD: Final = 1
@@ -58,7 +60,7 @@ class StopSignals:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._told:
-            os._exit(_TOLD_TWICE)
+            _exit(_TOLD_TWICE)
         self._told = True
         self.tell()
 
@@ -79,7 +81,12 @@ class StopSignals:
                 f"mainproc: a listener or handler holds main{where}; ended without it\n"
             )
             sys.stderr.flush()
-            os._exit(_HELD)
+            _exit(_HELD)
+
+
+def _exit(code: int) -> NoReturn:
+    kill_all()  # nobody else will
+    os._exit(code)
 
 
 def _place(frame: FrameType) -> str:

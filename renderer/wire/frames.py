@@ -92,6 +92,18 @@ def parse_hello(data: bytes) -> pb.Hello:
     return frame.hello
 
 
+def entitled(first: bytes, title: str) -> bytes:
+    """Return the first frame of a link with another title in its Hello.
+
+    Raises:
+        RemoteProtocolError: the bytes are no frame, or one without Hello.
+    """
+    parse_hello(first)
+    # A field that stands twice is merged, and its own fields are those set last.
+    hello = pb.StreamRequest(hello=pb.Hello(title=title))
+    return first + hello.SerializeToString()
+
+
 def goodbye_of(reason: pb.GoodbyeReason.ValueType, message: str) -> pb.Goodbye:
     """Return a Goodbye whose text fits any frame."""
     return pb.Goodbye(reason=reason, message=printable(message[:_LONGEST_TEXT]))

@@ -1,0 +1,93 @@
+"""The private socket by which spawned processes come in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any, Final, final
+
+from grpc import aio
+
+from mainproc.address import UNIX
+from mainproc.invitations import Invitations
+from mainproc.servicer import Servicer, server_options
+from mainproc.sessions import Sessions
+from renderer.wire.errors import IpcError
+
+_NAME: Final = "ipc.sock"
+_LONGEST_FOLDER: Final = 70
+_PLAIN: Final = re.compile(rf"[/\w.~-]{{1,{_LONGEST_FOLDER}}}", re.ASCII)
+"""Folders in which a socket's path is short enough, and a URI as it is."""
+
+_END_CALLS_WITHIN: Final = 1.0
+
+
+@final
+class Entrance:
+    """A Unix socket that nobody else can reach, for those who are invited.
+
+    gRPC adds no address to a server that has started, so this is a server of its own.
+    It is there from the first use on.
+
+    Args:
+        sessions: the renderers of the main process.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.invitations: Final = Invitations()
+        self._sessions = sessions
+        self._opening: asyncio.Task[str] | None = None
+        self._server: aio.Server | None = None
+        self._remove_folder: Any = None
+
+    async def open(self) -> str:
+        """Return its address; the first call makes it.
+
+        Raises:
+            IpcError: there is no place for it.
+        """
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._open())
+        # One that gives up must not leave a server behind that is half open.
+        return await asyncio.shield(self._opening)
+
+    async def close(self) -> None:
+        """Close and remove it."""
+        if self._opening is not None:
+            await asyncio.wait({self._opening})
+        if self._server is not None:
+            await self._server.stop(_END_CALLS_WITHIN)
+        if self._remove_folder is not None:
+            self._remove_folder()
+
+    async def _open(self) -> str:
+        folder = _private_folder()
+        # At the end of the program, if nobody closes this.
+        self._remove_folder = weakref.finalize(self, _remove, folder, os.getpid())
+        address = f"{UNIX}{folder}/{_NAME}"
+        self._server = aio.server(options=server_options(self._sessions.ipc.limits))
+        servicer = Servicer(self._sessions, self.invitations)
+        self._server.add_generic_rpc_handlers((servicer.handler(),))
+        self._server.add_insecure_port(address)
+        await self._server.start()
+        return address
+
+
+def _private_folder() -> str:
+    for parent in (tempfile.gettempdir(), "/tmp"):
+        if _PLAIN.fullmatch(parent) and os.access(parent, os.W_OK):
+            return tempfile.mkdtemp(prefix="electron-ipc-", dir=Path(parent).resolve())
+    raise IpcError(
+        f"there is no place for a socket in {tempfile.gettempdir()}; "
+        f"set TMPDIR to a path of at most {_LONGEST_FOLDER} plain characters"
+    )
+
+
+def _remove(folder: str, pid: int) -> None:
+    if os.getpid() == pid:  # a fork leaves it to its parent
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,165 @@
+"""Who may come in by main's private socket: each process that main spawns, once."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from typing import TYPE_CHECKING, ClassVar, Final, final
+
+from renderer.wire.errors import AccessDenied
+from renderer.wire.frames import entitled
+
+if TYPE_CHECKING:
+    from mainproc.connection import Connection
+    from mainproc.web_contents import WebContents
+    from renderer.wire.link import AsyncLink
+
+_TOKEN_BYTES: Final = 32
+_MOMENT: Final = 0.1
+"""Seconds between the end of a process and that of its connection, if both end."""
+
+
+class Uninvited(AccessDenied):
+    """Nobody who may come in here."""
+
+    status: ClassVar[str] = "UNAUTHENTICATED"
+
+
+@final
+class Invitation:
+    """Lets one process in, for one session. Made on main's loop.
+
+    Args:
+        title: what the renderer is called in main; empty: what it says itself.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.token: Final = secrets.token_urlsafe(_TOKEN_BYTES)
+        """What the process shows."""
+        loop = asyncio.get_running_loop()
+        self.arrived: Final[asyncio.Future[WebContents]] = loop.create_future()
+        """The renderer, once it is there."""
+        self._title = title
+        self._connection: Connection | None = None
+        self._withdrawn: asyncio.Future[None] = loop.create_future()
+        self._left: asyncio.Future[None] = loop.create_future()
+
+    # ---- the renderer ----------------------------------------------------------------
+
+    def introduce(self, first: bytes) -> bytes:
+        """Return a link's first frame as main wants to read it.
+
+        Raises:
+            AccessDenied: this is not for this link.
+            RemoteProtocolError: the frame says no Hello.
+        """
+        if self._withdrawn.done():
+            raise AccessDenied("the process that main has spawned has ended")
+        if self._connection is not None:
+            raise AccessDenied(
+                "the token was used already: a process that main has spawned gets one "
+                "session, for one renderer"
+            )
+        return entitled(first, self._title) if self._title else first
+
+    def accept(self, connection: Connection) -> None:
+        """Note that the renderer is there."""
+        self._connection = connection
+        if not self.arrived.done():
+            self.arrived.set_result(connection.contents)
+
+    def leave(self) -> None:
+        """Note that the renderer is gone."""
+        if not self._left.done():
+            self._left.set_result(None)
+
+    def owns(self, session: bytes) -> bool:
+        """Tell whether this is the token of the renderer's own session."""
+        mine = b"" if self._connection is None else self._connection.token
+        return bool(mine) and hmac.compare_digest(mine, session)
+
+    # ---- the process -----------------------------------------------------------------
+
+    async def withdraw(self, why: str) -> None:
+        """Let nobody in any more, and the renderer be gone: its process has ended.
+
+        What it has sent is read, if that takes no longer than a moment. Others may
+        hold its connection open.
+
+        Args:
+            why: how the process ended.
+        """
+        connection = self._connection
+        if connection is not None:
+            connection.foresee(why)
+        self._withdrawn.set_result(None)
+        if connection is not None:
+            await asyncio.wait({self._left}, timeout=_MOMENT)
+            connection.destroy(why)
+            await self._left
+
+    def guarded(self, link: AsyncLink) -> AsyncLink:
+        """Return a link that does not end before it is known how the process did."""
+        return _ProcessLink(link, self._withdrawn)
+
+
+@final
+class _ProcessLink:
+    """A link that ends together with the process at its other end, or a moment later.
+
+    A connection ends first and without a word when its process is killed, and how that
+    ended is what those who wait for the renderer want to know.
+    """
+
+    def __init__(self, link: AsyncLink, gone: asyncio.Future[None]) -> None:
+        self._link = link
+        self._gone = gone
+        self.write = link.write
+
+    async def read(self) -> bytes | None:
+        frame = await self._link.read()
+        if frame is None:
+            await asyncio.wait({self._gone}, timeout=_MOMENT)
+        return frame
+
+
+@final
+class Invitations:
+    """The processes that may come in, by their tokens."""
+
+    def __init__(self) -> None:
+        self._all: set[Invitation] = set()
+
+    def issue(self, title: str) -> Invitation:
+        """Return a new invitation."""
+        invitation = Invitation(title)
+        self._all.add(invitation)
+        return invitation
+
+    def forget(self, invitation: Invitation) -> None:
+        """Let nobody in by this invitation any more."""
+        self._all.discard(invitation)
+
+    def find(self, token: str) -> Invitation:
+        """Return the invitation with this token.
+
+        Raises:
+            Uninvited: there is none.
+        """
+        if not token:
+            raise Uninvited(
+                "this address is for processes that main has spawned; such a one sends "
+                "what ELECTRON_IPC_TOKEN says as its bearer token"
+            )
+        shown = token.encode()
+        # All of them and to their ends: how long this takes tells nothing.
+        found = [i for i in self._all if hmac.compare_digest(i.token.encode(), shown)]
+        if not found:
+            raise Uninvited(
+                "the token is of no process that main has spawned, or that has ended"
+            )
+        return found[0]
+
+
+__all__ = ("Invitation", "Invitations", "Uninvited")
