@@ -64,7 +64,8 @@ class Dispatcher:
         self._table = table
         self._default = default
         self._debug = debug
-        self._warned: set[tuple[str, str]] = set()
+        self.warned: set[tuple[str, str]] = set()
+        """What was said once, and on which channel; it is not said again."""
         self._handler_threads, self._listener_threads = _threads()
 
     def work(
@@ -342,9 +343,9 @@ class Dispatcher:
 
     def _first_time(self, what: str, channel: str) -> bool:
         key = (what, channel)
-        if key in self._warned or len(self._warned) >= _CHANNELS_REMEMBERED:
+        if key in self.warned or len(self.warned) >= _CHANNELS_REMEMBERED:
             return False
-        self._warned.add(key)
+        self.warned.add(key)
         return True
 
 

@@ -72,7 +72,9 @@ class Work:
     @property
     def channels(self) -> set[str]:
         """The channels of messages for which something runs, or a reply is due."""
-        return {*self._running.values(), *(c.channel for c in self.calls.values())}
+        # Copies at once: somebody may ask on another thread, because this one is held.
+        waiting = [call.channel for call in list(self.calls.values())]
+        return {*self._running.values(), *waiting}
 
     @property
     def full(self) -> bool:

@@ -153,7 +153,7 @@ async def test_a_peer_cannot_fill_the_memory_with_warnings() -> None:
         for n in range(1_100):
             page.put(f"channel {n}")
         await page.consumed()
-    assert len(ipc.dispatcher._warned) == 1_000  # noqa: SLF001
+    assert len(ipc.dispatcher.warned) == 1_000
 
 
 async def test_one_that_raises_spares_the_others(

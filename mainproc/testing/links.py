@@ -1,0 +1,219 @@
+"""Links in memory: main's end on its loop, a renderer's end on threads."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, final
+
+from mainproc.connection import Connection
+from mainproc.events import IpcMainEvent
+from renderer.wire.errors import ConnectionClosed
+from renderer.wire.frames import parse_response
+
+if TYPE_CHECKING:
+    from mainproc.testing.mains import Main
+    from renderer.carrier import Source
+
+_ends: Final[weakref.WeakValueDictionary[int, MainEnd]] = weakref.WeakValueDictionary()
+"""Main's ends of links, by the `WebContents.id` of their renderers."""
+
+
+def observe(error: BaseException, event: IpcMainEvent) -> None:
+    """Note what a listener raised with the renderer whose event it was."""
+    end = _ends.get(event.sender.id)
+    if end is not None:
+        end.raised.append(error)
+
+
+@final
+class MainEnd:
+    """Main's end of a link. Made anywhere; all but `cut` happens on main's loop.
+
+    Args:
+        main: serves the link.
+        deliver: takes what main writes; None: the link has ended.
+    """
+
+    def __init__(self, main: Main, deliver: Callable[[bytes | None], object]) -> None:
+        self.connection: Connection | None = None
+        """That of the renderer, once main has said welcome."""
+        self.open = True
+        self.raised: list[BaseException] = []
+        """What main's listeners raised for events of this renderer."""
+        self._main = main
+        self._deliver = deliver
+        self._arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._wrote = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Let main serve the link."""
+        serving = self._main.sessions.serve(self, "memory")
+        self._serving = self._main.home.loop.create_task(serving)
+        self._serving.add_done_callback(self._over)
+
+    def _over(self, serving: asyncio.Task[None]) -> None:
+        self.open = False
+        self._arriving.put_nowait(None)  # somebody may still read
+        self._wrote.set()
+        self._deliver(None)
+        if not serving.cancelled():
+            serving.exception()  # told by the loop: it ends main
+
+    def arrive(self, frame: bytes | None) -> None:
+        """Take a frame from the renderer; None: it writes no more."""
+        self._arriving.put_nowait(frame)
+
+    def cut(self) -> None:
+        """Break the link, as gRPC tells main of it; from any thread."""
+        self._main.home.call(self._cut)
+
+    def _cut(self) -> None:
+        if self._serving is not None:
+            self._serving.cancel()
+
+    async def over(self) -> None:
+        """Wait until main knows that the link has ended."""
+        if self._serving is not None:
+            await asyncio.wait([self._serving])
+
+    # ---- as a link -------------------------------------------------------------------
+
+    async def read(self) -> bytes | None:
+        """Return the next frame; see `AsyncLink`."""
+        return await self._arriving.get()
+
+    async def write(self, frame: bytes) -> None:
+        """Write a frame; see `AsyncLink`."""
+        if not self.open:
+            raise ConnectionClosed("the link was cut")
+        if self.connection is None:
+            self._find_connection(frame)
+        self._deliver(frame)
+        self._wrote.set()
+
+    def _find_connection(self, welcome: bytes) -> None:
+        # Learned as the renderer learns it: sessions know links, not the reverse.
+        id = parse_response(welcome).welcome.web_contents_id
+        for contents in self._main.ipc.renderers:
+            if contents.id == id and isinstance(contents.line, Connection):
+                self.connection = contents.line
+                _ends[id] = self
+
+    # ---- coming to rest --------------------------------------------------------------
+
+    @property
+    def last(self) -> int:
+        """The number of the latest message that main has put on the session."""
+        return 0 if self.connection is None else self.connection.session.outbox.last
+
+    async def rest(self) -> None:
+        """Wait until nothing runs in main for the renderer, and all is written."""
+        if self.connection is None:
+            return
+        # Not awaited itself: whoever gives up waiting would cancel it for others.
+        await asyncio.wait([self.connection.quiet()])
+        while self.open and self.connection.session.outbox.has_unwritten():
+            self._wrote.clear()
+            await self._wrote.wait()
+
+
+@final
+class ThreadEnd:
+    """A renderer's end of a link, for threads. A `BlockingLink`.
+
+    Its writer is main's loop: it takes frames from their source when it is woken.
+
+    Args:
+        main: serves the link.
+        source: where its frames come from.
+    """
+
+    def __init__(self, main: Main, source: Source) -> None:
+        self.main_end = MainEnd(main, self._deliver)
+        self._home = main.home
+        self._source = source
+        self._alarm: asyncio.TimerHandle | None = None
+        self._arriving: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._moved = threading.Condition()
+        self._delivered = 0
+        self._taken = 0
+        self._ended = False
+        self._home.call(self._begin)
+
+    def _begin(self) -> None:
+        self.main_end.begin()
+        self._pump()
+
+    # ---- to main ---------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Ask the source again."""
+        self._home.later(self._pump)
+
+    def finish(self) -> None:
+        """Half-close when the source has nothing left."""
+        self._home.later(self._finish)
+
+    def cut(self) -> None:
+        """End both directions."""
+        self._arriving.put(None)
+        self.main_end.cut()
+
+    def _pump(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if not self.main_end.open:
+            return
+        while (frame := self._source.next_frame()) is not None:
+            self.main_end.arrive(frame)
+        patience = self._source.patience()
+        if patience is not None:
+            self._alarm = self._home.loop.call_later(patience, self._pump)
+
+    def _finish(self) -> None:
+        self._pump()
+        self.main_end.arrive(None)
+
+    # ---- from main -------------------------------------------------------------------
+
+    def _deliver(self, frame: bytes | None) -> None:
+        if frame is None:
+            if self._alarm is not None:
+                self._alarm.cancel()
+        else:
+            self._delivered += 1
+        self._arriving.put(frame)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield frames until the link ends."""
+        try:
+            while (frame := self._arriving.get()) is not None:
+                yield frame
+                with self._moved:
+                    self._taken += 1
+                    self._moved.notify_all()
+        finally:
+            with self._moved:
+                self._ended = True
+                self._moved.notify_all()
+
+    def caught_up(self, timeout: float) -> bool:
+        """Wait until the renderer has taken in what main has written; tell if it has.
+
+        Args:
+            timeout: seconds to wait.
+        """
+        written = self._delivered
+        with self._moved:
+            return self._moved.wait_for(
+                lambda: self._taken >= written or self._ended, timeout
+            )
+
+
+__all__ = ("MainEnd", "ThreadEnd", "observe")

@@ -1,0 +1,269 @@
+"""A renderer for tests, on threads, with its main process in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Generator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from typing import Any, Final, final
+
+from mainproc.ipc_main import IpcMain
+from mainproc.testing.links import MainEnd, ThreadEnd
+from mainproc.testing.mains import MainThread, on_thread
+from mainproc.testing.record import Record, raise_what, still_running
+from mainproc.web_contents import WebContents
+from renderer import IpcRenderer
+from renderer.carrier import LinkBroken, Source
+from renderer.deadline import Deadline
+from renderer.wire.errors import ConnectionClosed, IpcTimeout
+from renderer.wire.events import Arrived
+from renderer.wire.link import Fate
+
+_LONG: Final = 365 * 24 * 3600.0
+_CUT_WITHIN: Final = 5.0
+
+
+@final
+class MemoryCarrier:
+    """The way to a main process in memory. A `Carrier`.
+
+    Args:
+        thread: main.
+    """
+
+    def __init__(self, thread: MainThread) -> None:
+        self.link: ThreadEnd | None = None
+        self._thread = thread
+
+    @property
+    def connected(self) -> bool:
+        """Its link has carried a session."""
+        return self.link is not None and self.link.main_end.connection is not None
+
+    def open(self, source: Source) -> ThreadEnd:
+        """Begin a link; see `Carrier`."""
+        if not self._thread.alive:
+            raise LinkBroken("main has ended", "not-sent", Fate.GIVE_UP)
+        self.link = ThreadEnd(self._thread.main, source)
+        return self.link
+
+    def send_sync(self, request: bytes, timeout: float | None) -> bytes:
+        """Make the unary call; see `Carrier`."""
+        main = self._thread.main
+        replying = main.sessions.send_sync(
+            request, _LONG if timeout is None else timeout
+        )
+        reply = asyncio.run_coroutine_threadsafe(replying, main.home.loop)
+        try:
+            return reply.result(timeout)
+        except CancelledError:
+            raise LinkBroken("main has ended", "unknown", Fate.GIVE_UP) from None
+        except TimeoutError:
+            reply.cancel()
+            raise IpcTimeout("no reply in time") from None
+
+    def close(self) -> None:
+        """Cut the link; see `Carrier`."""
+        if self.link is not None:
+            self.link.cut()
+
+
+class RendererProbe(IpcRenderer):
+    """A real renderer whose link to main is memory; made by `connected`.
+
+    It has all that `renderer.IpcRenderer` has, and what a test wants to know. Sessions,
+    numbers, values and errors are those of production; only the transport is not. An
+    event without listener is no warning here: the probe itself has heard it.
+    """
+
+    def __init__(self, main: MainThread, *, title: str, url: str) -> None:
+        super().__init__("memory", title=title, url=url)
+        self._main = main
+        self._carriers: list[MemoryCarrier] = []
+        self._record = Record()
+        self._heard = threading.Condition()
+        self._reports.tap = self._take
+        self.on_disconnect(self._wake)
+
+    def _carrier(self) -> MemoryCarrier:
+        # The one before is needed until this one has come to something.
+        used = [carrier for carrier in self._carriers if carrier.connected]
+        self._carriers = [*used[-1:], MemoryCarrier(self._main)]
+        return self._carriers[-1]
+
+    @property
+    def _link(self) -> ThreadEnd:
+        """The link of the session that there is, or was last."""
+        for carrier in reversed(self._carriers):
+            if carrier.link is not None and carrier.connected:
+                return carrier.link
+        raise ConnectionClosed("it was never connected")
+
+    @property
+    def _end(self) -> MainEnd:
+        return self._link.main_end
+
+    @property
+    def contents(self) -> WebContents:
+        """What main has of this renderer: `event.sender` of what it sends.
+
+        Its `send` and `invoke` may be called by the test, from any thread. After
+        another `connect` it is a new one.
+        """
+        connection = self._end.connection
+        assert connection is not None
+        return connection.contents
+
+    # ---- what main has sent ----------------------------------------------------------
+
+    @property
+    def received(self) -> Sequence[tuple[str, tuple[Any, ...]]]:
+        """Every event main sent, in order, as (channel, args), listeners or not.
+
+        An event is here as soon as it has arrived, before its listeners are called.
+        What a handler sends before it returns is here when its result is.
+        """
+        with self._heard:
+            return list(self._record.events)
+
+    def wait_for(self, channel: str, /, *, timeout: float = 5.0) -> tuple[Any, ...]:
+        """Return the arguments of the next event on a channel; wait until it comes.
+
+        Each event is returned once, in order, whether it came before or after the call.
+        Listeners of this probe may not have run yet: `settle` waits for them.
+
+        Args:
+            channel: the event's name.
+            timeout: seconds to wait.
+
+        Raises:
+            IpcTimeout: it did not come; what did is named, and what main still runs.
+            ConnectionClosed: it cannot come any more: the connection has ended.
+        """
+
+        def ready() -> bool:
+            return self._record.has(channel) or not self.is_connected()
+
+        with self._heard:
+            in_time = self._heard.wait_for(ready, timeout)
+            if self._record.has(channel):
+                return self._record.take(channel)
+            if in_time:
+                raise self._record.lost(channel)
+            late = self._record.late(channel, timeout, self._running())
+        # What a listener raised is probably why.
+        raise late from next(iter(self._end.raised), None)
+
+    def _take(self, event: Arrived) -> None:
+        with self._heard:
+            self._record.add(event)
+            self._heard.notify_all()
+
+    def _wake(self) -> None:
+        with self._heard:
+            self._heard.notify_all()
+
+    # ---- coming to rest --------------------------------------------------------------
+
+    def settle(self, timeout: float = 5.0) -> None:
+        """Wait until all that was sent is consumed and what it started has ended.
+
+        Main's listeners and handlers for this renderer are through then, those that are
+        `async def` or on threads included, and so are this probe's listeners for what
+        main sent meanwhile, and so on until nothing moves. Tasks and timers of main's
+        own are not waited for. On a connection that has ended it waits for what still
+        runs.
+
+        What main's listeners raised for events of this probe is raised here: a plain
+        event has no caller who would hear of it. Not if `ipc.on_error` is set. (What
+        handlers, and listeners of sync messages, raise gets to their callers.)
+
+        Args:
+            timeout: seconds to wait.
+
+        Raises:
+            IpcTimeout: something still moves; its channels are named.
+            BaseException: what a listener raised; several are a `BaseExceptionGroup`
+                (an `ExceptionGroup`, unless one is no `Exception`).
+        """
+        deadline = Deadline(timeout)
+        while True:
+            moves = self._moves()
+            if not self._pass(deadline):
+                why = self._running() or "listeners of the probe still run"
+                raise IpcTimeout(f"not settled{deadline.within()}; {why}")
+            if moves == self._moves():
+                break
+        raise_what(self._end.raised)
+
+    def _pass(self, deadline: Deadline) -> bool:
+        """Wait for what was sent, for main, and for what it has sent; tell if in time.
+
+        Everything that follows from a message is before the end of the pass that finds
+        neither side with a new one.
+        """
+
+        def left() -> float:
+            return deadline.left or 0.0
+
+        try:
+            self.flush(left())
+        except IpcTimeout:
+            return False
+        except ConnectionClosed:
+            pass  # then main has what it has
+        dispatcher = self._dispatcher
+        return (
+            self._main.wait(self._end.rest(), left())
+            and self._link.caught_up(left())
+            and (dispatcher is None or dispatcher.settle(left()))
+        )
+
+    def _moves(self) -> tuple[int, int]:
+        connection = self._connection
+        last = 0 if connection is None else connection.exchange.session.outbox.last
+        return last, self._end.last
+
+    def _running(self) -> str:
+        held = self._main.held_by()
+        if held is not None:
+            return f"main is held by {held}"
+        return still_running(self.contents.work.channels)
+
+    # ---- breaking --------------------------------------------------------------------
+
+    def cut(self, *, resume: bool = True) -> None:
+        """Break the link, as a network would; return when both sides know.
+
+        Nobody says goodbye, and what is under way is lost. Waiting calls fail with
+        `ConnectionClosed`, and `contents.is_destroyed()` is true. `connect` comes back
+        as a new renderer.
+
+        Args:
+            resume: the renderer may come back to its session. Without effect in this
+                release: no renderer reconnects by itself yet, so each cut ends the
+                session.
+
+        Raises:
+            IpcTimeout: main did not take note; something holds its loop.
+        """
+        link, connection = self._link, self._connection
+        link.cut()
+        if connection is not None:
+            connection.wait_over(Deadline(_CUT_WITHIN))
+        if self._main.main.home.is_here():
+            return  # main is told when the listener that does this has returned
+        if not self._main.wait(link.main_end.over(), _CUT_WITHIN):
+            raise IpcTimeout(f"main did not notice the cut; {self._running()}")
+
+
+@contextmanager
+def probing(ipc: IpcMain, title: str, url: str) -> Generator[RendererProbe]:
+    """Connect a probe while the block runs; see `connected`."""
+    with on_thread(ipc) as main, RendererProbe(main, title=title, url=url) as probe:
+        yield probe.connect()
+
+
+__all__ = ("RendererProbe", "probing")
