@@ -132,7 +132,6 @@ class App:
     def serves(self, main: Serving) -> None:
         """Note that a main process serves, and tell."""
         self._mains.append(main)
-        self._quitting = False
         if len(self._mains) == 1:
             self.emit("ready")
 
@@ -154,6 +153,11 @@ class App:
     def emit(self, event: AppEvent, *args: object) -> list[asyncio.Task[None]]:
         """Call the listeners of an event; return the tasks of those `async def`."""
         return self.events.emit(event, *args)
+
+    def web_contents_created(self, contents: WebContents) -> None:
+        """Tell that a renderer has come."""
+        self._quitting = False
+        self.emit("web-contents-created", contents)
 
     def web_contents_destroyed(self, contents: WebContents) -> None:
         """Tell that a renderer is gone, and whether it was the last."""

@@ -102,7 +102,7 @@ class Connection:
         self.contents.connect_line(self)
         ipc.renderers.add(self.contents)
         logger.info("%s connected", self.contents)
-        app.emit("web-contents-created", self.contents)
+        app.web_contents_created(self.contents)
 
     def _admission(self) -> Admission:
         return Admission(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import threading
 import weakref
 from collections.abc import Callable
 from typing import (
@@ -41,6 +42,9 @@ _all: Final[weakref.WeakValueDictionary[int, WebContents]] = (
     weakref.WeakValueDictionary()
 )
 _TITLE_QUOTED: Final = 40
+
+_making: Final = threading.Lock()
+"""For what renderers get when somebody wants it."""
 
 _F = TypeVar("_F", bound=Callable[[str], object])
 
@@ -172,9 +176,10 @@ class WebContents:
         Its listeners are called before those of `mainproc.ipc`, which are called, too.
         Its handler for a channel is asked in place of that of `mainproc.ipc`.
         """
-        if self._channels is None:
-            self._channels = Channels()
-        return self._channels
+        with _making:
+            if self._channels is None:
+                self._channels = Channels()
+            return self._channels
 
     @property
     def own_table(self) -> ListenerTable | None:
@@ -210,8 +215,9 @@ class WebContents:
         Raises:
             ValueError: there is no such event.
         """
-        if self._events is None:
-            self._events = Emitter(("destroyed",))
+        with _making:
+            if self._events is None:
+                self._events = Emitter(("destroyed",))
         return self._events.on(event, listener, self._added)
 
     def _added(self, listener: Callable[..., object]) -> None:
