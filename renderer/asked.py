@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -12,6 +13,7 @@ from renderer.wire.errors import IpcError, IpcTimeout, PayloadTooLarge
 from renderer.wire.events import Arrived
 from renderer.wire.listeners import ListenerTable, Registration, no_handler
 from renderer.wire.parcel import Parcel
+from renderer.wire.values import Default
 
 _BEGUN: Final = -1.0
 _FOR_EVER: Final = float("inf")
@@ -42,7 +44,7 @@ class Asked:
         with self._lock:
             if self._until.get(id, _BEGUN) == _BEGUN:
                 return  # unknown, answered, or running: then its result will do
-        self.refuse(id, IpcError("the caller cancelled it", reason="CANCELLED"))
+        self.cancel(id)
 
     def is_waiting(self, id: int) -> bool:
         """Tell whether a call still waits for its turn."""
@@ -67,6 +69,11 @@ class Asked:
             self.refuse(id, error)
             return None
 
+    def left(self, id: int) -> float | None:
+        """Return the seconds for which the caller still waits; None without limit."""
+        until = self._until.get(id, _FOR_EVER)
+        return None if until == _FOR_EVER else max(0.0, until - monotonic())
+
     def begin(self, id: int) -> bool:
         """Tell whether a call's turn still matters to its caller."""
         with self._lock:
@@ -79,6 +86,10 @@ class Asked:
         if late:
             self.refuse(id, IpcTimeout("the time was over before its turn came"))
         return not late
+
+    def cancel(self, id: int) -> None:
+        """Answer a call, begun or not, that its caller has cancelled."""
+        self.refuse(id, IpcError("the caller cancelled it", reason="CANCELLED"))
 
     def answer(self, id: int, reply: Parcel) -> None:
         """Send the reply to a call, unless it has got one."""
@@ -95,4 +106,17 @@ class Asked:
         self.answer(id, messages.refusal(id, error))
 
 
-__all__ = ("Asked",)
+def reply_with(id: int, result: object, default: Default | None) -> Parcel:
+    """Return the reply with what a handler returned.
+
+    Raises:
+        TypeError: that is a coroutine, and nobody awaits it here.
+        DataCloneError: it cannot be sent.
+    """
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError("the handler returned a coroutine: use a plain def")
+    return messages.reply(id, result, default)
+
+
+__all__ = ("Asked", "reply_with")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import queue
 import threading
@@ -11,7 +10,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, Protocol, final
 
-from renderer.asked import Asked
+from renderer.asked import Asked, reply_with
 from renderer.handover import Handover
 from renderer.reports import Reports
 from renderer.wire import messages
@@ -241,12 +240,7 @@ class ThreadDispatcher:
             return
         interrupt: BaseException | None = None
         try:
-            result = handler.fn(*args)
-            if inspect.iscoroutine(result):
-                result.close()
-                text = "the handler returned a coroutine: use a plain def"
-                raise TypeError(text)
-            reply = messages.reply(id, result, self._default)
+            reply = reply_with(id, handler.fn(*args), self._default)
         except BaseException as error:  # crosses to the caller
             raised = self._reports.failed(handler, args, error)
             reply = messages.raised(id, raised, self._default)

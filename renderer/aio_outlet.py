@@ -1,0 +1,403 @@
+"""What goes to main from an event loop: put on the session, written by one task.
+
+Nothing waits to fill a frame: while one is being written, what is sent queues up in
+the session, and the next frame takes it all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final, NamedTuple, final
+
+from renderer.aio_calls import Invocation
+from renderer.carrier import AioLink
+from renderer.tasks import Bell, start_hidden
+from renderer.wire import events
+from renderer.wire.errors import (
+    ConnectionClosed,
+    IpcError,
+    LocalProtocolError,
+    Overloaded,
+    PayloadTooLarge,
+)
+from renderer.wire.limits import DEFAULT_LIMITS, FEATURES, MIB, Limits, Peer
+from renderer.wire.outbox import Outbox
+from renderer.wire.parcel import Parcel
+from renderer.wire.session import Session
+from renderer.wire.state import State
+
+logger = logging.getLogger("ipc.renderer")
+
+_ROOM: Final = 0.5
+"""`drain` waits until this part of the window is free."""
+_UNKNOWN_MAIN: Final = Peer(features=frozenset(FEATURES))
+
+
+class _Waiting(NamedTuple):
+    """A message that is not on the session yet."""
+
+    parcel: Parcel
+    sender: Invocation | None
+
+
+@final
+class AioOutlet:
+    """Puts messages on a session, and writes its frames to a link.
+
+    Messages wait here until main has said welcome. They go on waiting if they turn out
+    to be more than main's window takes. All on one loop.
+
+    Args:
+        loop: the loop.
+        bell: rung when more can be sent.
+        on_broken: called when a message too many has ended the session.
+        limits: what to accept before main has said what it takes.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        bell: Bell,
+        on_broken: Callable[[], object],
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.error: IpcError | None = None
+        """Why nothing can be sent any more; None while it can."""
+        self._loop = loop
+        self._bell = bell
+        self._on_broken = on_broken
+        self._limits = limits
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._waiting_counted = 0
+        self._session: Session | None = None
+        self._epoch = 0
+        self._link: AioLink | None = None
+        self._opened = False
+        self._writing = False
+        self._finishing = False
+        self._writer: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._inside = False  # the session is being touched
+
+    # ---- the link --------------------------------------------------------------------
+
+    def attach(self, session: Session, link: AioLink) -> None:
+        """Greet main on a new link, for a new session."""
+        self._session = session
+        self._link = link
+        self._epoch = session.attach()
+        self._finishing = False
+        self.flush()
+
+    def opened(self) -> None:
+        """Put on the session what has waited for main's Welcome."""
+        self._opened = True
+        self.advance()
+
+    async def detach(self) -> list[events.SessionEvent]:
+        """Write nothing more: the link is over; return what that led to."""
+        self._link = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._writer is not None:
+            # gRPC may leave a write waiting that never got as far as the wire.
+            self._writer.cancel()
+            await asyncio.wait([self._writer])
+        return self.change(lambda s: s.cut(self._epoch, self._loop.time()))
+
+    # ---- sending ---------------------------------------------------------------------
+
+    def put(self, parcel: Parcel, sender: Invocation | None = None) -> None:
+        """Put a message on the session, or in the queue for it.
+
+        Args:
+            parcel: the message.
+            sender: the call that it is.
+
+        Raises:
+            ConnectionClosed: the session is over; it was not sent.
+            PayloadTooLarge: main does not take as much.
+            Overloaded: main's window is full.
+        """
+        if self._inside:
+            # From a finalizer or a signal handler: it has interrupted us.
+            self._loop.call_soon(self._put_late, parcel, sender)
+            return
+        self.check()
+        if not self._opened or self._waiting:
+            self._queue(parcel, sender)
+            return
+        session = self._session
+        if parcel.counted and session is not None and not session.admits(parcel):
+            raise _overloaded(session.outbox.backlog)
+        self._put_now(parcel, sender)
+        if not self._writing:
+            self.flush()
+
+    def check(self) -> None:
+        """Raise ConnectionClosed if nothing can be sent any more."""
+        if self.error is not None:
+            raise ConnectionClosed(str(self.error), "not-sent") from self.error
+
+    def _put_late(self, parcel: Parcel, sender: Invocation | None) -> None:
+        try:
+            self.put(parcel, sender)
+        except IpcError as error:
+            _refused(error, sender)
+
+    def _put_now(self, parcel: Parcel, sender: Invocation | None) -> None:
+        session = self._session
+        assert session is not None
+        self._inside = True
+        try:
+            number = session.put(parcel)
+        except LocalProtocolError as error:  # it has ended, maybe just now
+            self._loop.call_soon(self._on_broken)
+            raise ConnectionClosed(str(error), "not-sent") from error
+        finally:
+            self._inside = False
+        if sender is not None:
+            sender.number = number
+
+    # ---- what waits for the session --------------------------------------------------
+
+    @property
+    def has_waiting(self) -> bool:
+        """Something was accepted that is not on the session yet."""
+        return bool(self._waiting)
+
+    @property
+    def waiting_events(self) -> int:
+        """How many of these are events: nobody else learns of their loss."""
+        return sum(w.parcel.counted and w.sender is None for w in self._waiting)
+
+    def _queue(self, parcel: Parcel, sender: Invocation | None) -> None:
+        size, limits = len(parcel.data), self._limits
+        Outbox(limits).check(parcel, _UNKNOWN_MAIN)  # not too large at all
+        full = (
+            self._waiting_counted >= limits.window_messages
+            or self._waiting_bytes + size > limits.window_bytes
+        )
+        if parcel.counted and self._waiting and full:
+            mib = self._waiting_bytes / MIB
+            raise _overloaded(f"{self._waiting_counted:,} messages ({mib:.1f} MiB)")
+        self._waiting.append(_Waiting(parcel, sender))
+        self._weigh(parcel, 1)
+
+    def _weigh(self, parcel: Parcel, sign: int) -> None:
+        if parcel.counted:
+            self._waiting_counted += sign
+            self._waiting_bytes += sign * len(parcel.data)
+
+    def withdraw(self, sender: Invocation) -> bool:
+        """Take back a call that still waits here; return whether it did."""
+        if sender.number:
+            return False
+        for waiting in self._waiting:
+            if waiting.sender is sender:
+                self._waiting.remove(waiting)
+                self._weigh(waiting.parcel, -1)
+                return True
+        return False
+
+    def advance(self) -> None:
+        """Put on the session what waits here, as far as main's window admits it."""
+        session = self._session
+        while self._waiting and session is not None:
+            parcel, sender = self._waiting[0]
+            if not session.admits(parcel):
+                break
+            self._waiting.popleft()
+            self._weigh(parcel, -1)
+            try:
+                self._put_now(parcel, sender)
+            except PayloadTooLarge as error:
+                _refused(error, sender)
+            except ConnectionClosed:
+                self._waiting.appendleft(_Waiting(parcel, sender))
+                self._weigh(parcel, 1)
+                break  # `stop` follows
+        self._bell.ring()
+        self.flush()
+
+    # ---- the session -----------------------------------------------------------------
+
+    def receive(self, frame: bytes) -> list[events.SessionEvent]:
+        """Take a frame; return what it says."""
+        epoch, now = self._epoch, self._loop.time()
+        return self.change(lambda session: session.receive(epoch, frame, now))
+
+    def change(self, how: Callable[[Session], object]) -> list[events.SessionEvent]:
+        """Do something to the session; return what it led to. Flush afterwards."""
+        session = self._session
+        if session is None:
+            return []
+        self._inside = True
+        try:
+            how(session)
+            return session.take_events()
+        finally:
+            self._inside = False
+
+    @property
+    def state(self) -> State:
+        """That of the session."""
+        return State.NEW if self._session is None else self._session.state
+
+    def consume(self) -> None:
+        """Note that the oldest message that was handed out is consumed."""
+        if self._session is not None:
+            self._session.consume()
+
+    def stop(self, error: IpcError) -> None:
+        """Take nothing any more. The first reason counts."""
+        if self.error is None:
+            self.error = error
+        self._bell.ring()
+
+    def clear(self) -> int:
+        """Forget what waits here; return how many events and calls that was."""
+        count = self._waiting_counted
+        self._waiting.clear()
+        self._waiting_counted = self._waiting_bytes = 0
+        return count
+
+    def was_written(self, number: int) -> bool:
+        """Tell whether main may have got a message."""
+        session = self._session
+        return session is not None and 0 < number <= session.outbox.written
+
+    # ---- waiting ---------------------------------------------------------------------
+
+    async def flush_through(self) -> None:
+        """Wait until main has consumed all that was put until now.
+
+        Raises:
+            ConnectionClosed: the session ended before.
+        """
+        await self._bell.wait_until(
+            lambda: (self._opened and not self._waiting) or self.error is not None
+        )
+        session = self._session
+        if session is None or not self._opened:
+            self.check()
+            return
+        outbox = session.outbox
+        number = outbox.last
+
+        def settled() -> bool:
+            return outbox.acked >= number or self.error is not None
+
+        if not settled():
+            self.change(Session.request_ack)
+            self.flush()
+            await self._bell.wait_until(settled)
+        if outbox.acked < number or self._waiting:
+            raise ConnectionClosed(str(self.error), "unknown") from self.error
+
+    async def drain(self) -> None:
+        """Wait until half of main's window is free.
+
+        Raises:
+            ConnectionClosed: the session is over.
+        """
+        await self._bell.wait_until(lambda: self._has_room or self.error is not None)
+        self.check()
+
+    @property
+    def _has_room(self) -> bool:
+        session = self._session
+        if session is None or not self._opened or self._waiting:
+            return False
+        outbox, peer = session.outbox, session.peer
+        return (
+            outbox.outstanding <= peer.window_messages * _ROOM
+            and outbox.outstanding_bytes <= peer.window_bytes * _ROOM
+        )
+
+    @property
+    def is_crowded(self) -> bool:
+        """Half of main's window is used: who can wait should."""
+        session = self._session
+        return session is not None and session.outbox.runs_short(session.peer)
+
+    # ---- the writer ------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what is to be written, unless that is under way."""
+        if self._writing or self._link is None:
+            return
+        frame = self._next_frame()
+        if frame is not None or self._finishing:
+            self._start_writing(self._link, frame)
+        else:
+            self._look_later()
+
+    def finish(self) -> None:
+        """Write what the session still has, then end this direction."""
+        self._finishing = True
+        self.flush()
+
+    def _start_writing(self, link: AioLink, frame: bytes | None) -> None:
+        self._writing = True
+        task = start_hidden(self._write(link, frame), self._loop)
+        self._writer = None if task.done() else task
+
+    async def _write(self, link: AioLink, frame: bytes | None) -> None:
+        try:
+            while frame is not None:
+                await link.write(frame)
+                if self._session is not None and not self._session.peer.acks:
+                    self.advance()  # written is acked
+                frame = self._next_frame()
+            if self._finishing:
+                self._finishing = False
+                await link.finish()
+        except ConnectionClosed:
+            pass  # the reader of this link is told
+        finally:
+            self._writing = False
+            self._writer = None
+        self._look_later()
+
+    def _next_frame(self) -> bytes | None:
+        session = self._session
+        if session is None or self._inside:
+            return None
+        self._inside = True
+        try:
+            return session.next_frame(self._loop.time())
+        finally:
+            self._inside = False
+
+    def _look_later(self) -> None:
+        """Look again when an owed ack is due."""
+        session = self._session
+        if self._timer is None and session is not None and self._link is not None:
+            due = session.deadline
+            if due is not None:
+                self._timer = self._loop.call_at(due, self._ack_due)
+
+    def _ack_due(self) -> None:
+        self._timer = None
+        self.flush()
+
+
+def _overloaded(backlog: str) -> Overloaded:
+    return Overloaded(f"{backlog} wait for main; await ipc.drain()")
+
+
+def _refused(error: IpcError, sender: Invocation | None) -> None:
+    """Tell whoever sent a message that it was refused after all."""
+    if sender is None:
+        logger.error("a message was not sent: %s", error)
+    else:
+        sender.refuse(error)
+
+
+__all__ = ("AioOutlet",)

@@ -1,0 +1,431 @@
+"""The asyncio face's `IpcRenderer`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from types import TracebackType
+from typing import Any, Final, Self, Unpack
+
+from renderer import texts
+from renderer.aio_connection import FLUSH_S, AioConnection
+from renderer.carrier import AioCarrier
+from renderer.ipc_renderer import Channels, is_async
+from renderer.settings import Options, Settings
+from renderer.wire import messages
+from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
+from renderer.wire.listeners import Kind, checked_channel
+from renderer.wire.values import Default
+
+_PART_S: Final = 5.0
+
+
+class IpcRenderer(Channels):
+    """A renderer on an event loop: sends to main, and listens to what main sends.
+
+    Making one opens nothing. The first `send`, `invoke`, `flush` or `wait` begins to
+    connect in the background, and goes on for `connect_timeout` while there is no main
+    process; what is sent meanwhile waits, and goes out in order. If main does not come,
+    calls fail with `ConnectionClosed`, and events that were accepted are told in the
+    log and by the next `flush`, `wait` or `aclose`.
+
+    It belongs to the loop on which it connects, and listeners run there. When that loop
+    is closed, the next use connects anew: one object serves several `asyncio.run`. At
+    the end of each, what was sent is flushed, for 5 s at most, and main gets Goodbye.
+
+    A connection that breaks is not restored: whatever waits fails at once with
+    `ConnectionClosed`, and so does whatever is sent afterwards, until `connect` is
+    called. Listeners and handlers stay registered.
+
+    Args:
+        address: where main is: "host:port" or "unix:PATH". None: what the environment
+            variable ELECTRON_IPC_ADDRESS says, or else 127.0.0.1:50051.
+        title: what main sees as `WebContents.title`.
+        url: what main sees as `WebContents.url`.
+        token: presented to main as a bearer token.
+        connect_timeout: seconds to wait for main to appear.
+        default: called with a value that cannot be sent; returns what to send in its
+            place, as in `json.dumps`.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        title: str = "",
+        url: str = "",
+        token: str | None = None,
+        connect_timeout: float = 10.0,
+        default: Default | None = None,
+    ) -> None:
+        super().__init__()
+        self._settings = Settings(address, title, url, token, connect_timeout, default)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._connection: AioConnection | None = None
+        self._closed = False
+        self._loss: ConnectionClosed | None = None  # of events, not told yet
+
+    # ---- connecting ------------------------------------------------------------------
+
+    @property
+    def id(self) -> int | None:
+        """The `WebContents.id` of this renderer in main; None while not connected."""
+        connection = self._connection
+        if connection is None or not self.is_connected():
+            return None
+        return connection.id
+
+    @property
+    def address(self) -> str:
+        """Where main is, or is looked for."""
+        connection = self._connection
+        return self._settings.target if connection is None else connection.address
+
+    def is_connected(self) -> bool:
+        """Tell whether there is an open connection."""
+        connection = self._connection
+        return (
+            connection is not None
+            and connection.opened
+            and connection.error is None
+            and not connection.loop.is_closed()
+            and self._pid == os.getpid()
+        )
+
+    async def connect(
+        self, address: str | None = None, **options: Unpack[Options]
+    ) -> Self:
+        """Connect, and wait until main has said welcome.
+
+        Nothing happens if there is a connection to that address. After a connection has
+        ended this begins a new session; listeners and handlers stay registered.
+        Cancelling this changes nothing but the waiting.
+
+        Args:
+            address: as for `IpcRenderer`. None: what was said there.
+            **options: as for `IpcRenderer`, in place of what was said there.
+
+        Returns:
+            This object.
+
+        Raises:
+            ConnectionClosed: there is no main process, or it does not want us now.
+            AccessDenied: this renderer may not come in.
+            IpcError: there is a connection to another address, or on another loop.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        settings = self._settings.changed(address, options)
+        while (previous := self._present()) is not None and not previous.over:
+            if previous.error is not None:
+                await previous.wait_over()
+            elif previous.address != settings.target:
+                raise texts.elsewhere(previous.address)
+            else:
+                await previous.wait_opened()
+                return self
+        self._closed = False
+        self._settings = settings
+        await self._start().wait_opened()
+        return self
+
+    def _present(self) -> AioConnection | None:
+        """Return the connection of this loop, if there is one, even if it is over.
+
+        Raises:
+            IpcError: there is one of another loop.
+        """
+        connection = self._connection
+        if connection is None:
+            return None
+        loop = _running_loop()
+        if connection.loop is loop:
+            return connection
+        if not connection.over and not connection.loop.is_closed():
+            raise IpcError(
+                "connected on another event loop; from another thread, have that loop "
+                "do it: loop.call_soon_threadsafe(ipc.send, channel, …)"
+            )
+        return None
+
+    def _line(self) -> AioConnection:
+        """Return the connection; the first use begins to open it."""
+        if self._pid != os.getpid():
+            raise texts.forked(self._pid)
+        connection = self._present()
+        if connection is not None and (connection.opened or connection.error is None):
+            return connection
+        if self._closed:
+            raise texts.closed_for_good()
+        return self._start()
+
+    def _start(self) -> AioConnection:
+        if _running_loop() is None:
+            raise IpcError(
+                "no event loop runs here: call it in a coroutine, or from a program "
+                "without asyncio use `from renderer import ipc`"
+            )
+        previous, before = self._connection, None
+        if previous is not None:
+            self._loss = previous.take_loss() or self._loss
+            if previous.loop is _running_loop() and not previous.ended:
+                before = previous.dispatcher
+        connection = AioConnection(
+            self.table,
+            self._reports,
+            self._settings,
+            self._carrier,
+            self._on_disconnect,
+            before,
+        )
+        self._connection = connection
+        connection.begin()
+        return connection
+
+    def _carrier(self) -> AioCarrier:
+        target = self._settings.grpc_target()
+        # Here and not above: importing this module must load no grpc.
+        from renderer.grpc_aio_link import GrpcAioCarrier
+
+        return GrpcAioCarrier(target, token=self._settings.token)
+
+    # ---- sending ---------------------------------------------------------------------
+
+    def send(self, channel: str, /, *args: object) -> None:
+        """Send an event to main's listeners on a channel. There is nothing to await.
+
+        Events, sync messages and invokes arrive in the order in which they were sent,
+        each once, as long as the connection lasts.
+
+        Args:
+            channel: the event's name.
+            *args: values of any type that can be sent.
+
+        Raises:
+            DataCloneError: an argument cannot be sent; its path says which part.
+            ConnectionClosed: the connection is over; it was not sent.
+            Overloaded: main has not consumed a full window (65,536 messages or 64 MiB);
+                `await drain()`.
+            PayloadTooLarge: it is larger than main takes.
+            IpcError: the connection belongs to another loop, or none runs here.
+        """
+        channel = checked_channel(channel)
+        self._line().put(messages.event(channel, args, self._settings.default))
+
+    def send_sync(
+        self, channel: str, /, *args: object, timeout: float | None = 30.0
+    ) -> asyncio.Future[Any]:
+        """Send a sync message; await what a listener sets as return value.
+
+        The message is on its way when this returns, in order with the others.
+
+        Args:
+            channel: the channel.
+            *args: values of any type that can be sent.
+            timeout: seconds until it fails with `IpcTimeout`, and main learns of that;
+                None for ever.
+
+        Returns:
+            The return value to come. Awaiting it raises `NoListener` if nobody listens,
+            `ReplyNeverSent` if no listener set a value, `RemoteError` if one raised,
+            `ConnectionClosed` if the connection ends before, `DataCloneError` if the
+            value cannot be read. Cancelling it tells main.
+
+        Raises:
+            IpcError: as for `send`; nothing was sent.
+        """
+        return self._call(channel, args, timeout, sync=True)
+
+    sendSync = send_sync
+    """The same, as Electron spells it."""
+
+    def invoke(
+        self, channel: str, /, *args: object, timeout: float | None = None
+    ) -> asyncio.Future[Any]:
+        """Call main's handler of a channel; await the result.
+
+        The message is on its way when this returns, in order with the others.
+
+        Args:
+            channel: the channel.
+            *args: values of any type that can be sent.
+            timeout: seconds until the call fails with `IpcTimeout` and main cancels the
+                handler; None for ever.
+
+        Returns:
+            The result to come. Awaiting it raises `RemoteError` if the handler raised,
+            `NoHandler` if there is none, `ConnectionClosed` if the connection ends
+            before, `DataCloneError` if the result cannot be read. Cancelling it, or who
+            awaits it, cancels the handler.
+
+        Raises:
+            IpcError: as for `send`; nothing was sent.
+        """
+        return self._call(channel, args, timeout, sync=False)
+
+    def _call(
+        self,
+        channel: str,
+        args: tuple[object, ...],
+        timeout: float | None,
+        *,
+        sync: bool,
+    ) -> asyncio.Future[Any]:
+        channel = checked_channel(channel)
+        calls = self._line().calls
+        return calls.begin(channel, args, timeout, self._settings.default, sync=sync)
+
+    # ---- waiting ---------------------------------------------------------------------
+
+    async def flush(self, timeout: float | None = 10.0) -> None:
+        """Wait until main has consumed all that was sent; connect first if need be.
+
+        A plain listener of main's has returned by then, an async one was started.
+        Cancelling this changes nothing but the waiting.
+
+        Args:
+            timeout: seconds to wait; None for ever.
+
+        Raises:
+            IpcTimeout: main has not consumed it all in time.
+            ConnectionClosed: the connection ended before, or there was none for what
+                was sent.
+        """
+        self._raise_loss()
+        line = self._line()
+        try:
+            async with asyncio.timeout(timeout):
+                await line.flush()
+        except TimeoutError:
+            text = f"main has not consumed it all within {timeout:g} s"
+            raise IpcTimeout(text) from None
+        except ConnectionClosed:
+            self._raise_loss()
+            raise
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Wait until half of main's window is free; connect first if need be.
+
+        Cancelling this changes nothing but the waiting.
+
+        Args:
+            timeout: seconds to wait; None for ever.
+
+        Raises:
+            IpcTimeout: it was not so in time.
+            ConnectionClosed: there is no connection.
+        """
+        line = self._line()
+        try:
+            async with asyncio.timeout(timeout):
+                await line.drain()
+        except TimeoutError:
+            text = f"main's window has got no room within {timeout:g} s"
+            raise IpcTimeout(text) from None
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until main says goodbye; connect first if need be.
+
+        When this returns, the listeners of all that arrived are through, and so are
+        those of `on_disconnect`, unless one of them takes longer than 5 s, or is the
+        one that waits. Cancelling this changes nothing but the waiting.
+
+        Args:
+            timeout: seconds to wait; None for ever.
+
+        Returns:
+            True if main said goodbye; False if the connection broke, or the time is
+            over.
+
+        Raises:
+            ConnectionClosed: there is no main process, or there was none for what was
+                sent.
+        """
+        self._raise_loss()
+        line = self._line()
+        try:
+            async with asyncio.timeout(timeout):
+                await line.wait_opened()
+                await line.wait_ended()
+                while (later := self._connection) is not None and later is not line:
+                    line = later  # an on_disconnect hook has connected again
+                    await line.wait_ended()
+        except TimeoutError:
+            return False
+        except ConnectionClosed:
+            self._raise_loss()
+            raise
+        return line.parted
+
+    def _raise_loss(self) -> None:
+        loss, self._loss = self._loss, None
+        if self._connection is not None:
+            loss = self._connection.take_loss() or loss
+        if loss is not None:
+            raise loss
+
+    # ---- the end ---------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Wait until main has consumed what was sent, say goodbye, and disconnect.
+
+        Both together take 10 s at most; what main has not confirmed then is logged.
+        Listeners get what arrived before, calls under way fail with `ConnectionClosed`.
+        Nothing happens if there is no connection. Afterwards only `connect` opens one.
+        Cancelling this cuts the connection.
+
+        Raises:
+            ConnectionClosed: there was no connection for what was sent.
+        """
+        self._closed = True
+        if self._pid != os.getpid():
+            return
+        connection = self._present()
+        if connection is not None:
+            try:
+                await connection.leave(FLUSH_S, _PART_S, at_end=False)
+                await connection.wait_ended()
+            except asyncio.CancelledError:
+                connection.cut()
+                raise
+            connection.tell_unconfirmed()
+        self._raise_loss()
+
+    async def __aenter__(self) -> Self:
+        return await self.connect()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self.aclose()
+        except ConnectionClosed:
+            if error is None:  # else that one matters more; this one is in the log
+                raise
+
+    def __repr__(self) -> str:
+        state = f"is {self.id}" if self.is_connected() else "not connected"
+        return f"<IpcRenderer at {self.address}, {state}>"
+
+    def _check(self, kind: Kind, channel: str, fn: object, *, thread: bool) -> None:
+        if thread and is_async(fn):
+            raise TypeError(
+                f"thread=True is for plain functions; the {kind} for {quote(channel)} "
+                "is an `async def`, which runs on the event loop"
+            )
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+__all__ = ("IpcRenderer",)
