@@ -79,7 +79,7 @@ async def test_receives_an_error_from_an_asynchronous_handler(
 @pytest.mark.electron("I5")
 async def test_raises_if_no_handler_is_registered(page: Page) -> None:
     # An error of its own class, so not in the envelope of what handlers raise.
-    with pytest.raises(NoHandler, match="^No handler registered for 'test'$"):
+    with pytest.raises(NoHandler, match=r"^No handler registered for 'test'$"):
         await page.invoke("test")
 
 
@@ -90,7 +90,7 @@ async def test_raises_when_invoking_a_handler_that_was_removed(
     ipc.handle("test", lambda event: 3)
     assert await page.invoke("test") == 3
     ipc.remove_handler("test")
-    with pytest.raises(NoHandler, match="^No handler registered for 'test'$"):
+    with pytest.raises(NoHandler, match=r"^No handler registered for 'test'$"):
         await page.invoke("test")
 
 
@@ -98,7 +98,7 @@ async def test_raises_when_invoking_a_handler_that_was_removed(
 async def test_forbids_multiple_handlers(ipc: IpcMain, page: Page) -> None:
     ipc.handle("test", lambda event: "first")
     with pytest.raises(
-        DuplicateHandler, match="^Attempted to register a second handler for 'test'"
+        DuplicateHandler, match=r"^Attempted to register a second handler for 'test'"
     ):
         ipc.handle("test", lambda event: "second")
     assert await page.invoke("test") == "first"
