@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import renderer
 from mainproc import WebContents
-from renderer import Subscription
+from renderer import Subscription, aio
 from tests.support.processes import PATIENCE
 
 
@@ -41,7 +41,7 @@ class Page(ABC):
     program: str
     """A renderer's program on this face: it connects and sends one sync message."""
 
-    def __init__(self, ipc: renderer.IpcRenderer) -> None:
+    def __init__(self, ipc: renderer.IpcRenderer | aio.IpcRenderer) -> None:
         self.ipc = ipc
 
     @property
@@ -149,8 +149,52 @@ class ThreadsPage(Page):
         self._thread.shutdown()
 
 
-Face = type[ThreadsPage]
-FACES: Final[dict[str, Face]] = {"threads": ThreadsPage}
+class AsyncioPage(Page):
+    """A renderer on the test's event loop."""
+
+    program = """
+        import asyncio
+        from renderer.aio import ipc
+
+        async def page():
+            await ipc.connect()
+            await ipc.send_sync("wait")
+
+        asyncio.run(page())
+    """
+
+    ipc: aio.IpcRenderer
+
+    def __init__(self, address: str, **options: Any) -> None:
+        super().__init__(aio.IpcRenderer(address, **options))
+
+    async def connect(self) -> None:
+        await self.ipc.connect()
+
+    async def send(self, channel: str, *args: object) -> None:
+        self.ipc.send(channel, *args)
+
+    async def begin_send_sync(
+        self, channel: str, *args: object, **options: Any
+    ) -> Awaitable[Any]:
+        return self.ipc.send_sync(channel, *args, **options)
+
+    async def begin_invoke(
+        self, channel: str, *args: object, **options: Any
+    ) -> Awaitable[Any]:
+        return self.ipc.invoke(channel, *args, **options)
+
+    async def flush(self) -> None:
+        await self.ipc.flush()
+
+    async def close(self) -> None:
+        await self.ipc.aclose()
+
+    def end(self) -> None: ...
+
+
+Face = type[ThreadsPage] | type[AsyncioPage]
+FACES: Final[dict[str, Face]] = {"threads": ThreadsPage, "asyncio": AsyncioPage}
 
 
 @asynccontextmanager
