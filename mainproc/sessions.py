@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -57,7 +57,11 @@ class Sessions:
     # ---- links -----------------------------------------------------------------------
 
     async def serve(
-        self, link: AsyncLink, peer: str, invitation: Invitation | None = None
+        self,
+        link: AsyncLink,
+        peer: str,
+        invitation: Invitation | None = None,
+        admitted: Callable[[Connection], object] | None = None,
     ) -> None:
         """Serve a renderer on its link until it leaves.
 
@@ -67,6 +71,7 @@ class Sessions:
             link: a new link.
             peer: where it comes from, for the log.
             invitation: why it may come in, if that is not for everybody.
+            admitted: called with the renderer's connection, before it serves.
 
         Raises:
             AccessDenied: the invitation is not for this link.
@@ -75,24 +80,33 @@ class Sessions:
             link = self._trace.link(link, peer)
         with self._tracked():
             try:
-                await self._serve(link, invitation)
+                await self._serve(link, invitation, admitted)
             except RemoteProtocolError as error:
                 logger.warning("refused %s: %s", peer, error)
                 await link.write(refusal(reasons.PROTOCOL, str(error)))
             except ConnectionClosed:
                 pass  # nobody is left to read why
 
-    async def _serve(self, link: AsyncLink, invitation: Invitation | None) -> None:
+    async def _serve(
+        self,
+        link: AsyncLink,
+        invitation: Invitation | None,
+        admitted: Callable[[Connection], object] | None,
+    ) -> None:
         first = await self._first_frame(link)
         if first is None:
             return
         if self.stopping:
             await link.write(refusal(reasons.SHUTDOWN, "main stops"))
             return
+        if invitation is not None:
+            first = invitation.introduce(first)
+        connection = self._admit(first)
+        if admitted is not None:
+            admitted(connection)
         if invitation is None:
-            await self._admit(first).serve(link)
+            await connection.serve(link)
             return
-        connection = self._admit(invitation.introduce(first))
         invitation.accept(connection)
         try:
             await connection.serve(invitation.guarded(link))

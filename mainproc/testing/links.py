@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, final
 from mainproc.connection import Connection
 from mainproc.events import IpcMainEvent
 from renderer.wire.errors import ConnectionClosed
-from renderer.wire.frames import parse_response
 
 if TYPE_CHECKING:
     from mainproc.testing.mains import Main
@@ -40,7 +39,7 @@ class MainEnd:
 
     def __init__(self, main: Main, deliver: Callable[[bytes | None], object]) -> None:
         self.connection: Connection | None = None
-        """That of the renderer, once main has said welcome."""
+        """That of the renderer, once main has admitted it."""
         self.open = True
         self.raised: list[BaseException] = []
         """What main's listeners raised for events of this renderer."""
@@ -52,9 +51,13 @@ class MainEnd:
 
     def begin(self) -> None:
         """Let main serve the link."""
-        serving = self._main.sessions.serve(self, "memory")
+        serving = self._main.sessions.serve(self, "memory", admitted=self._admitted)
         self._serving = self._main.home.loop.create_task(serving)
         self._serving.add_done_callback(self._over)
+
+    def _admitted(self, connection: Connection) -> None:
+        self.connection = connection
+        _ends[connection.contents.id] = self
 
     def _over(self, serving: asyncio.Task[None]) -> None:
         self.open = False
@@ -91,18 +94,8 @@ class MainEnd:
         """Write a frame; see `AsyncLink`."""
         if not self.open:
             raise ConnectionClosed("the link was cut")
-        if self.connection is None:
-            self._find_connection(frame)
         self._deliver(frame)
         self._wrote.set()
-
-    def _find_connection(self, welcome: bytes) -> None:
-        # Learned as the renderer learns it: sessions know links, not the reverse.
-        id = parse_response(welcome).welcome.web_contents_id
-        for contents in self._main.ipc.renderers:
-            if contents.id == id and isinstance(contents.line, Connection):
-                self.connection = contents.line
-                _ends[id] = self
 
     # ---- coming to rest --------------------------------------------------------------
 

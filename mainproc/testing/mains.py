@@ -105,8 +105,10 @@ class MainThread:
     async def _serve(self) -> None:
         main = Main(self._ipc)
         self._begun.set_result(main)
-        await self._stop.wait()
-        await main.stop()
+        try:
+            await self._stop.wait()
+        finally:
+            await main.stop()
 
     def wait(self, what: Coroutine[Any, Any, None], timeout: float) -> bool:
         """Wait for something that happens on the loop; return whether it has.
