@@ -75,7 +75,7 @@ class Child:
     @property
     def returncode(self) -> int | None:
         """The exit code, as `wait` returns it; None while the process runs."""
-        return self._ended.result() if self._ended.done() else None
+        return self._process.returncode
 
     async def wait(self) -> int:
         """Wait for the process to end; its renderer is destroyed by then.
@@ -109,6 +109,8 @@ class Child:
         self._farewell = asyncio.ensure_future(self._part(code))
 
     async def _part(self, code: int) -> None:
-        await self._invitation.withdraw(f"the process ended with exit code {code}")
-        self._ended.set_result(code)
-        self._on_end(self)
+        try:
+            await self._invitation.withdraw(f"the process ended with exit code {code}")
+        finally:
+            self._ended.set_result(code)
+            self._on_end(self)

@@ -73,7 +73,10 @@ class Entrance:
         self._server = aio.server(options=server_options(self._sessions.ipc.limits))
         servicer = Servicer(self._sessions, self.invitations)
         self._server.add_generic_rpc_handlers((servicer.handler(),))
-        self._server.add_insecure_port(address)
+        try:
+            self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise IpcError(f"cannot listen on {address}: {error}") from None
         await self._server.start()
         return address
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from renderer.wire.errors import AccessDenied
@@ -101,7 +102,12 @@ class Invitation:
 
     def guarded(self, link: AsyncLink) -> AsyncLink:
         """Return a link that does not end before it is known how the process did."""
-        return _ProcessLink(link, self._withdrawn)
+        return _ProcessLink(link, self._process_end)
+
+    async def _process_end(self) -> None:
+        connection = self._connection
+        if connection is not None and connection.connected:  # nobody said Goodbye
+            await asyncio.wait({self._withdrawn}, timeout=_MOMENT)
 
 
 @final
@@ -112,15 +118,21 @@ class _ProcessLink:
     ended is what those who wait for the renderer want to know.
     """
 
-    def __init__(self, link: AsyncLink, gone: asyncio.Future[None]) -> None:
+    def __init__(
+        self, link: AsyncLink, process_end: Callable[[], Awaitable[None]]
+    ) -> None:
         self._link = link
-        self._gone = gone
+        self._process_end = process_end
         self.write = link.write
 
     async def read(self) -> bytes | None:
-        frame = await self._link.read()
-        if frame is None:
-            await asyncio.wait({self._gone}, timeout=_MOMENT)
+        try:
+            frame = await self._link.read()
+            if frame is None:
+                await self._process_end()
+        except asyncio.CancelledError:  # gRPC's way to say that nobody is there
+            await self._process_end()
+            raise
         return frame
 
 

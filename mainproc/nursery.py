@@ -158,12 +158,12 @@ class Nursery:
         process = subprocess.Popen(words, stdin=null, env=env, cwd=cwd)
         child = Child(process, invitation, self._forget)
         self._children[child] = invitation
-        logger.info("spawned %d: %s", child.pid, _line(words))
+        logger.info("spawned process %d: %s", child.pid, quote(words[0]))
         return child
 
     def _forget(self, child: Child) -> None:
         self._entrance.invitations.forget(self._children.pop(child))
-        logger.info("%d ended with exit code %s", child.pid, child.returncode)
+        logger.info("process %d ended with exit code %s", child.pid, child.returncode)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -174,8 +174,6 @@ class Nursery:
     def close(self) -> None:
         """Spawn nothing more; end what has not connected yet."""
         self._closed = True
-        if self in _nurseries:
-            _nurseries.remove(self)
         for child, invitation in self._children.items():
             if not invitation.arrived.done():
                 child.kill()
@@ -197,6 +195,8 @@ class Nursery:
         finally:
             for child in self._children:
                 child.kill()
+            if self in _nurseries:
+                _nurseries.remove(self)
         await self._wait(self.loop.time() + _BURY_WITHIN)
         await self._entrance.close()
 

@@ -113,9 +113,9 @@ class MainProcess:
 
     async def _stop_within(self, grace: float) -> None:
         self._sessions.stopping = True
+        self._nursery.close()
         await self._health.enter_graceful_shutdown()
         await app.before_quit(self, grace)
-        self._nursery.close()
         until = self.home.loop.time() + grace + LEAVE_WITHIN
         await self._sessions.stop(grace)
         await self._nursery.stop(until)

@@ -23,9 +23,11 @@ PATIENCE = 20.0
 class RawPage:
     """A `Stream` call, and what arrived on it. It acks only when told to."""
 
-    def __init__(self, channel: aio.Channel) -> None:
+    def __init__(
+        self, channel: aio.Channel, metadata: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self.stub: Any = ipc_pb2_grpc.IpcServiceStub(channel)
-        self.link: Any = self.stub.Stream()
+        self.link: Any = self.stub.Stream(metadata=metadata)
         self.frames: list[pb.StreamResponse] = []
         self.heard: list[pb.Message] = []
         self._reader = asyncio.ensure_future(self._read())
