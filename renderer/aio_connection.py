@@ -307,6 +307,8 @@ class AioConnection:
         if self.opened:
             self.unconfirmed = event.unconfirmed + self._unsent
             self._stop(texts.ended(self.address, event), event.error)
+        elif event.error is not None:
+            self._refused = texts.ended(self.address, event)
         self._outlet.finish()
         self._later(PART_S, self.cut)
 

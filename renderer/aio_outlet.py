@@ -108,6 +108,8 @@ class AioOutlet:
             # gRPC may leave a write waiting that never got as far as the wire.
             self._writer.cancel()
             await asyncio.wait([self._writer])
+            self._writer = None
+            self._writing = False  # one that had not begun does not say so
         return self.change(lambda s: s.cut(self._epoch, self._loop.time()))
 
     # ---- sending ---------------------------------------------------------------------

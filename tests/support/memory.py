@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 
@@ -33,12 +33,19 @@ Arriving = queue.SimpleQueue[bytes | IpcError | None]
 """What is on its way to a renderer: frames, and how the link ends."""
 
 
+class Receiver(Protocol):
+    """Where what is on its way to a renderer is put."""
+
+    def put(self, item: bytes | IpcError | None, /) -> object: ...
+
+
 class MemoryLink:
     """The renderer's end. Frames are written by whoever wakes it."""
 
     def __init__(self, main: MemoryMain, source: Source) -> None:
-        self._arriving = main.begin()
+        self._arriving: Arriving = queue.SimpleQueue()
         self._main = main
+        main.begin(self._arriving)
         self._source = source
 
     def __iter__(self) -> Iterator[bytes]:
@@ -89,7 +96,7 @@ class MemoryMain:
         self._heard: queue.SimpleQueue[events.Arrived] = queue.SimpleQueue()
         self._sessions = 0
         self._epoch = 0
-        self._arriving: Arriving = queue.SimpleQueue()
+        self._arriving: Receiver = queue.SimpleQueue()
 
     # ---- as a carrier ----------------------------------------------------------------
 
@@ -110,22 +117,25 @@ class MemoryMain:
 
     # ---- what arrives ----------------------------------------------------------------
 
-    def begin(self) -> Arriving:
-        """Begin a session on a new link."""
+    def begin(self, arriving: Receiver) -> None:
+        """Begin a session on a new link.
+
+        Args:
+            arriving: where to put what goes to the renderer.
+        """
         with self.lock:
             self._sessions += 1
             admission = Admission(b"secret", "s", self._sessions)
             self.session = Session(Role.MAIN, limits=self.limits, admission=admission)
-            self._arriving = queue.SimpleQueue()
-            return self._arriving
+            self._arriving = arriving
 
-    def take(self, arriving: Arriving, frame: bytes) -> None:
+    def take(self, arriving: Receiver, frame: bytes) -> None:
         """Take a frame from the renderer that `arriving` goes to."""
         with self.lock:
             if arriving is self._arriving:
                 self._take(frame)
 
-    def half_closed(self, arriving: Arriving) -> None:
+    def half_closed(self, arriving: Receiver) -> None:
         """Note that a renderer writes no more."""
         with self.lock:
             if self.session.state is State.CLOSED:
@@ -231,6 +241,11 @@ class MemoryMain:
             self.session.put(messages.raised(call.message.id, error))
             self.flow()
 
+    def refuse(self, call: events.Arrived, error: Exception) -> None:
+        with self.lock:
+            self.session.put(messages.refusal(call.message.id, error))
+            self.flow()
+
     def consume(self, count: int = 1) -> None:
         """Consume what was left, and tell the renderer at once."""
         with self.lock:
@@ -276,7 +291,8 @@ def served(main: MemoryMain) -> Generator[tuple[MemoryMain, str]]:
     """Put a main in memory behind a gRPC server; yield it and its address."""
 
     def stream(requests: Iterator[bytes], _: object) -> Iterator[bytes]:
-        arriving = main.begin()
+        arriving: Arriving = queue.SimpleQueue()
+        main.begin(arriving)
 
         def read() -> None:
             try:
