@@ -153,7 +153,7 @@ class ThreadEnd:
         self._home.later(self._finish)
 
     def cut(self) -> None:
-        """End both directions."""
+        """End both directions; main may have ended before."""
         self._arriving.put(None)
         self.main_end.cut()
 

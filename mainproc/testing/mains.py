@@ -6,8 +6,9 @@ import asyncio
 import logging
 import sys
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import PurePath
 from types import FrameType
@@ -18,7 +19,9 @@ from mainproc.application import app
 from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
 from mainproc.sessions import Sessions
-from mainproc.testing.links import observe
+from mainproc.testing.links import ThreadEnd, observe
+from renderer.carrier import LinkBroken, Source
+from renderer.wire.link import Fate
 
 logger = logging.getLogger("ipc.main")
 
@@ -81,15 +84,31 @@ class MainThread:
         self._ipc = ipc
         self._stop = asyncio.Event()
         self._begun: Future[Main] = Future()
+        self._ended: Future[None] = Future()
+        self._lock = threading.Lock()
+        self._links: weakref.WeakSet[ThreadEnd] = weakref.WeakSet()
         name = "mainproc.testing"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
         self.main = self._begun.result()
 
     @property
-    def alive(self) -> bool:
-        """Its loop runs."""
-        return self._thread.is_alive()
+    def ended(self) -> bool:
+        """Its loop is closed."""
+        return self._ended.done()
+
+    def open(self, source: Source) -> ThreadEnd:
+        """Begin a link to it.
+
+        Raises:
+            LinkBroken: it has ended.
+        """
+        with self._lock:
+            if self.ended:
+                raise LinkBroken("main has ended", "not-sent", Fate.GIVE_UP)
+            link = ThreadEnd(self.main, source)
+            self._links.add(link)
+            return link
 
     def _run(self) -> None:
         try:
@@ -101,6 +120,11 @@ class MainThread:
             logger.exception("main ended by %r", error)
             if not self._begun.done():
                 self._begun.set_exception(error)
+        with self._lock:
+            self._ended.set_result(None)
+            links = list(self._links)
+        for link in links:
+            link.cut()  # one that came too late to be served
 
     async def _serve(self) -> None:
         main = Main(self._ipc)
@@ -122,13 +146,14 @@ class MainThread:
         except RuntimeError:  # the loop is closed: nothing runs there any more
             what.close()
             return True
-        try:
-            waiting.result(timeout)
-        except TimeoutError:
+        done = wait({waiting, self._ended}, timeout, FIRST_COMPLETED).done
+        if not done:
             waiting.cancel()
             return False
-        except CancelledError:
-            pass  # the loop has ended meanwhile
+        if waiting not in done:
+            what.close()  # the loop ended before it could begin
+        elif not waiting.cancelled():
+            waiting.result()
         return True
 
     def held_by(self) -> str | None:
@@ -163,7 +188,7 @@ def on_thread(ipc: IpcMain) -> Generator[MainThread]:
     """Have a main process while the block runs: one for all that overlap."""
     with _lock:
         main = _threads.get(ipc)
-        if main is None or not main.alive:
+        if main is None or main.ended:
             main = _threads[ipc] = MainThread(ipc)
         main.users += 1
     try:

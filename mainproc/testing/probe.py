@@ -44,9 +44,7 @@ class MemoryCarrier:
 
     def open(self, source: Source) -> ThreadEnd:
         """Begin a link; see `Carrier`."""
-        if not self._thread.alive:
-            raise LinkBroken("main has ended", "not-sent", Fate.GIVE_UP)
-        self.link = ThreadEnd(self._thread.main, source)
+        self.link = self._thread.open(source)
         return self.link
 
     def send_sync(self, request: bytes, timeout: float | None) -> bytes:
