@@ -405,6 +405,14 @@ class AioConnection:
         if self._guard is not None:
             await asyncio.wait([self._guard])
 
+    async def settle(self) -> None:
+        """Wait until what has arrived is dispatched, and nothing of it runs any more.
+
+        Not in a listener or handler, which would wait for itself.
+        """
+        if not self.dispatcher.is_current():
+            await self._bell.wait_until(lambda: self.dispatcher.is_idle)
+
     async def flush(self) -> None:
         """Wait until main has consumed what was sent; see `AioOutlet`."""
         await self._outlet.flush_through()

@@ -123,6 +123,8 @@ class AioDispatcher:
             return
         if event.kind == "call":
             self._asked.arrived(event)
+        elif self._reports.tap is not None:
+            self._reports.tap(event)
         self._queue.append(event)
 
     def cancelled(self, id: int) -> None:
