@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
-import os
 import subprocess
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
+from mainproc import leftovers
 from mainproc.home import Home
 
 if TYPE_CHECKING:
     from mainproc.invitations import Invitation
     from mainproc.web_contents import WebContents
-
-_living: Final[set[Child]] = set()
-"""All that have not ended, of every main process here."""
-
-
-def kill_all() -> None:
-    """Kill all spawned processes that still run, from wherever this is called.
-
-    For a main process that ends without stopping.
-    """
-    for child in tuple(_living):
-        child.kill()
-
-
-atexit.register(kill_all)
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_living.clear)  # they are the parent's
 
 
 @final
@@ -55,7 +37,7 @@ class Child:
         self._home = Home()
         self._ended: asyncio.Future[int] = self._home.loop.create_future()
         self._farewell: asyncio.Task[None] | None = None
-        _living.add(self)
+        leftovers.note(self.kill)
         # asyncio could watch it, too. But uvloop forks where it spawns, which gRPC
         # does not survive in every case, and both leave zombies when they are cancelled
         # in the middle of it.
@@ -102,7 +84,7 @@ class Child:
 
     def _watch(self) -> None:
         code = self._process.wait()
-        _living.discard(self)
+        leftovers.forget(self.kill)
         self._home.later(self._exited, code)
 
     def _exited(self, code: int) -> None:

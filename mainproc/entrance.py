@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import shutil
 import tempfile
-import weakref
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
 
 from grpc import aio
 
+from mainproc import leftovers
 from mainproc.address import UNIX
 from mainproc.invitations import Invitations
 from mainproc.servicer import Servicer, server_options
@@ -43,7 +44,7 @@ class Entrance:
         self._sessions = sessions
         self._opening: asyncio.Task[str] | None = None
         self._server: aio.Server | None = None
-        self._remove_folder: Any = None
+        self._remove_folder: leftovers.Removal | None = None
 
     async def open(self) -> str:
         """Return its address; the first call makes it.
@@ -64,11 +65,13 @@ class Entrance:
             await self._server.stop(_END_CALLS_WITHIN)
         if self._remove_folder is not None:
             self._remove_folder()
+            leftovers.forget(self._remove_folder)
 
     async def _open(self) -> str:
         folder = _private_folder()
-        # At the end of the program, if nobody closes this.
-        self._remove_folder = weakref.finalize(self, _remove, folder, os.getpid())
+        remove = functools.partial(shutil.rmtree, folder, ignore_errors=True)
+        self._remove_folder = remove
+        leftovers.note(remove)
         address = f"{UNIX}{folder}/{_NAME}"
         self._server = aio.server(options=server_options(self._sessions.ipc.limits))
         servicer = Servicer(self._sessions, self.invitations)
@@ -89,8 +92,3 @@ def _private_folder() -> str:
         f"there is no place for a socket in {tempfile.gettempdir()}; "
         f"set TMPDIR to a path of at most {_LONGEST_FOLDER} plain characters"
     )
-
-
-def _remove(folder: str, pid: int) -> None:
-    if os.getpid() == pid:  # a fork leaves it to its parent
-        shutil.rmtree(folder, ignore_errors=True)

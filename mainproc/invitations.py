@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
-from renderer.wire.errors import AccessDenied
+from renderer.wire.errors import AccessDenied, ConnectionClosed
 from renderer.wire.frames import entitled
 
 if TYPE_CHECKING:
@@ -106,8 +106,11 @@ class Invitation:
 
     async def _process_end(self) -> None:
         connection = self._connection
-        if connection is not None and connection.connected:  # nobody said Goodbye
-            await asyncio.wait({self._withdrawn}, timeout=_MOMENT)
+        if connection is None or not connection.connected:
+            return  # somebody has said Goodbye
+        await asyncio.wait({self._withdrawn}, timeout=_MOMENT)
+        if self._withdrawn.done():  # else it may merely send no more
+            raise ConnectionClosed("the process has ended")
 
 
 @final

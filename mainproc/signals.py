@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn, final
 
-from mainproc.child import kill_all
+from mainproc import leftovers
 
 _TOLD_TWICE: Final = 130
 _HELD: Final = 1
@@ -85,7 +85,7 @@ class StopSignals:
 
 
 def _exit(code: int) -> NoReturn:
-    kill_all()  # nobody else will
+    leftovers.remove_all()  # nobody else will
     os._exit(code)
 
 

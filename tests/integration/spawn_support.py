@@ -61,6 +61,7 @@ def sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     # Not `tmp_path`, which is too long for a socket, but after pytest has made that.
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))  # for other processes
     yield folder
     left = sorted(path.name for path in folder.iterdir())
     shutil.rmtree(folder)

@@ -5,6 +5,7 @@ from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.frames import (
     CONTROL_RESERVE,
     as_field,
+    entitled,
     goodbye_of,
     join,
     parse_hello,
@@ -98,3 +99,18 @@ def test_the_text_of_a_goodbye_always_fits() -> None:
     goodbye = goodbye_of(pb.GOODBYE_REASON_CLOSED, "\ud800" * 1_000_000)
     assert goodbye.message.startswith("\\ud800")
     assert goodbye.ByteSize() < 4096 * 2
+
+
+@pytest.mark.parametrize("title", ["own", ""])
+def test_a_title_in_place_of_the_hellos(title: str) -> None:
+    hello = pb.Hello(title=title, url="u", features=["chunks"])
+    first = pb.StreamRequest(hello=hello, messages=[pb.Message(id=1)], first=1)
+    frame = parse_request(entitled(first.SerializeToString(), "given"))
+    first.hello.title = "given"
+    assert frame == first
+
+
+@pytest.mark.parametrize("first", [b"", NO_FRAME])
+def test_no_hello_gets_no_title(first: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        entitled(first, "given")
