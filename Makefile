@@ -16,8 +16,9 @@ test: ## the whole suite; downloads nothing
 lint: ## formatting, style, layers
 	$(BIN)/ruff format --check && $(BIN)/ruff check && $(BIN)/lint-imports
 
-types: ## mypy and pyright, both strict
+types: ## mypy and pyright, both strict, on our side and on that of users
 	$(PYTHON) -m mypy && $(PYTHON) -m pyright --pythonpath $(BIN)/python
+	$(PYTHON) -m pytest --no-skip -m typing tests/typing
 
 contract: ## stubs up to date, the .proto clean, nothing broken for old clients
 	$(PYTHON) proto/generate.py --check && cd proto && $(BIN)/buf lint && $(BIN)/buf breaking --against baseline.binpb

@@ -57,11 +57,10 @@ class IpcRenderer(Channels):
         url: what main sees as `WebContents.url`.
         token: presented to main as a bearer token.
         connect_timeout: seconds to wait for main to appear.
-        dispatch: gives listeners, handlers and callbacks to another loop, such as that
-            of a GUI: called from any thread with a function without arguments that is
-            to be called there, soon and in order (`loop.call_soon_threadsafe`, the
-            `put` of a queue that the loop empties). None: they run on a thread of
-            their own.
+        dispatch: gives listeners, handlers and callbacks to another loop, as of a GUI:
+            called from any thread with a function without arguments to be called there,
+            soon and in order (`call_soon_threadsafe`, the `put` of a queue that the
+            loop empties). None: they run on a thread of their own.
         default: called with a value that cannot be sent; returns what to send in its
             place, as in `json.dumps`.
     """

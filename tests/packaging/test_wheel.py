@@ -1,16 +1,15 @@
 """What is published: the wheel's contents, and the demo from an empty environment."""
 
 import os
-import shutil
 import subprocess
-import sys
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.wheel import ROOT, build_wheel, copy_checkout
+
 PACKAGES = {
     "electron_ipc": ROOT / "generated" / "python",
     "mainproc": ROOT,
@@ -23,30 +22,18 @@ FOREIGN = (
     "rust/lib.rs",
     "cpp/c.cc",
 )
-CACHES = shutil.ignore_patterns("__pycache__", "node_modules")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel of this checkout plus some file of every other language.
-
-    Built by the hatchling of this environment, so that nothing is downloaded.
-    """
+    """Build the wheel of this checkout plus some file of every other language."""
     tree = tmp_path_factory.mktemp("tree")
-    for folder in ("generated", "mainproc", "renderer"):
-        shutil.copytree(ROOT / folder, tree / folder, ignore=CACHES)
-    for file in ROOT.iterdir():
-        if file.is_file():
-            shutil.copy(file, tree)
+    copy_checkout(tree)
     for name in (*FOREIGN, "node_modules/dependency/setup.py"):
         path = tree / "renderer" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
-    subprocess.run(build, cwd=tree, check=True, capture_output=True)
-    (path,) = tree.glob("dist/electron_ipc-*.whl")
-    return path
+    return build_wheel(tree)
 
 
 @pytest.fixture(scope="module")

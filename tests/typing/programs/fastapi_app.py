@@ -1,6 +1,6 @@
 """A web service that is a main process, too: `uvicorn fastapi_app:app`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, HTTPException
@@ -10,7 +10,7 @@ from mainproc import WebContents, ipc
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
     async with mainproc.serve():
         yield
 
