@@ -6,7 +6,7 @@ cases there are stands in cases.toml, which of them have no test and why in ledg
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -15,20 +15,9 @@ import pytest
 import mainproc
 from mainproc import IpcMain
 from tests.electron.faces import FACES, Face, Page, opened
+from tests.electron.roll import pytest_runtest_makereport as pytest_runtest_makereport
 
 OpenPage = Callable[..., AbstractAsyncContextManager[Page]]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let no case be skipped: one that is not tested stands in the ledger."""
-    report = yield
-    if report.skipped and item.get_closest_marker("electron"):
-        report.outcome = "failed"
-        report.longrepr = f"{item.name} is skipped, and its case not in the ledger"
-    return report
 
 
 @pytest.fixture(params=list(FACES.values()), ids=list(FACES))
