@@ -42,7 +42,7 @@ class IpcRenderer(Channels):
             variable ELECTRON_IPC_ADDRESS says, or else 127.0.0.1:50051.
         title: what main sees as `WebContents.title`.
         url: what main sees as `WebContents.url`.
-        token: presented to main as a bearer token.
+        token: a bearer token for main. None: ELECTRON_IPC_TOKEN, if address is None.
         connect_timeout: seconds to wait for main to appear.
         default: called with a value that cannot be sent; returns what to send in its
             place, as in `json.dumps`.
@@ -190,7 +190,7 @@ class IpcRenderer(Channels):
         # Here and not above: importing this module must load no grpc.
         from renderer.grpc_aio_link import GrpcAioCarrier
 
-        return GrpcAioCarrier(target, token=self._settings.token)
+        return GrpcAioCarrier(target, token=self._settings.bearer)
 
     # ---- sending ---------------------------------------------------------------------
 

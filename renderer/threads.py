@@ -55,7 +55,7 @@ class IpcRenderer(Channels):
             variable ELECTRON_IPC_ADDRESS says, or else 127.0.0.1:50051.
         title: what main sees as `WebContents.title`.
         url: what main sees as `WebContents.url`.
-        token: presented to main as a bearer token.
+        token: a bearer token for main. None: ELECTRON_IPC_TOKEN, if address is None.
         connect_timeout: seconds to wait for main to appear.
         dispatch: gives listeners, handlers and callbacks to another loop, as of a GUI:
             called from any thread with a function without arguments to be called there,

@@ -94,6 +94,26 @@ async def test_a_script_of_handlers_stays(write: Write) -> None:
         assert await child.contents.invoke("add", 2, 3) == 5
 
 
+async def test_a_worker_on_an_event_loop(write: Write) -> None:
+    worker = write(
+        "worker.py",
+        """
+        import asyncio
+        from renderer.aio import ipc
+
+        @ipc.handle("add")
+        async def add(a, b):
+            return a + b
+
+        asyncio.run(ipc.wait())
+        """,
+    )
+    async with serving():
+        child = await spawn(worker)
+        assert await child.contents.invoke("add", 2, 3) == 5
+    assert child.returncode == 0
+
+
 async def test_it_is_a_renderer_even_if_it_only_asks(write: Write) -> None:
     asker = write("asker.py", "from renderer import ipc; ipc.send_sync('who')")
     ipc, senders = IpcMain(), list[Any]()
