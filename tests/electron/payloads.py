@@ -9,12 +9,14 @@ from random import Random
 from typing import Any, Final
 
 _PIECE: Final = 1000  # of a nested object: 4 MiB are some thousand values
+_PERIOD: Final = 1_000_003  # a prime, so that it meets the ends of no two chunks alike
 _PRINTABLE: Final = bytes(32 + byte % 95 for byte in range(256))
 
 
 def blob(size: int) -> bytes:
-    """Return so many bytes, always the same."""
-    return Random(size).randbytes(size)
+    """Return so many bytes, always the same. No two chunks of them are alike."""
+    period = Random(size).randbytes(_PERIOD)
+    return (period * (size // _PERIOD + 1))[:size]
 
 
 def string(size: int) -> str:

@@ -200,7 +200,7 @@ async def test_what_a_handler_sends_arrives_before_its_result(
     ipc: IpcMain, page: Page
 ) -> None:
     @ipc.handle("test")
-    def _(event: IpcMainInvokeEvent, number: int) -> None:
+    def report(event: IpcMainInvokeEvent, number: int) -> None:
         event.sender.send("progress", number)
         event.sender.send("progress", number)
 
@@ -219,7 +219,7 @@ async def test_what_a_handler_sends_arrives_before_its_result(
     for number in range(50):
         reply: Any = await page.begin_invoke("test", number)
         reply.add_done_callback(note(number))
-    for number in range(50):
+    for _ in range(50):
         await done.next()
     for number in range(50):
         of_this = [kind for kind, its_number in order if its_number == number]
