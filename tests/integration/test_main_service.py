@@ -237,7 +237,7 @@ async def test_stopping_lets_what_runs_finish() -> None:
     @ipc.handle("slow")
     async def _(event: Any) -> str:
         started.set()
-        await page.until(lambda: main._stopped)  # noqa: SLF001
+        await page.until(lambda: main._stopping)  # noqa: SLF001
         event.reply("almost")
         return "finished"
 

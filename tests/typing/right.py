@@ -24,6 +24,7 @@ from mainproc import (
     app,
     ipc,
 )
+from renderer import aio
 
 # ---- what is registered in main ------------------------------------------------------
 
@@ -185,6 +186,37 @@ def connecting() -> None:
 
 async def awaiting(page: renderer.IpcRenderer) -> None:
     assert_type(await page.invoke("x"), Any)
+
+
+# ---- in a renderer, on asyncio -------------------------------------------------------
+
+
+@aio.ipc.on("progress")
+async def followed(percent: int) -> None: ...
+
+
+@aio.ipc.handle("name")
+async def name() -> str:
+    return "page"
+
+
+async def on_asyncio() -> None:
+    async with aio.IpcRenderer(title="page") as page:
+        assert_type(page, aio.IpcRenderer)
+        page.send("x", 1)
+        assert_type(page.send_sync("x", timeout=None), asyncio.Future[Any])
+        assert_type(page.invoke("x"), asyncio.Future[Any])
+        assert_type(await page.send_sync("x"), Any)
+        total: float = await page.invoke("x", 1, 2, timeout=5)
+        assert_type(total, float)
+        assert_type(page.on("x", followed), Subscription)
+        assert_type(page.on("x", progress), Subscription)
+        both = await asyncio.gather(page.invoke("x"), page.invoke("y"))
+        assert_type(both, tuple[Any, Any])
+        await page.flush()
+        assert_type(await page.wait(timeout=1), bool)
+    assert_type(await aio.connect("unix:/run/x", title="x"), aio.IpcRenderer)
+    assert_type(await name(), str)
 
 
 # ---- errors --------------------------------------------------------------------------

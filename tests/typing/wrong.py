@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mainproc
 import renderer
+import renderer.aio
 from mainproc import IpcMainEvent, IpcMainInvokeEvent, WebContents, app, ipc
 
 # ---- what is registered --------------------------------------------------------------
@@ -90,3 +91,16 @@ async def page(ipc: renderer.IpcRenderer) -> None:
     renderer.connect(titel="x")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     renderer.IpcRenderer(dispatch=5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     renderer.RemoteError()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+
+
+# ---- a renderer on asyncio -----------------------------------------------------------
+
+
+async def forgotten(ipc: renderer.aio.IpcRenderer) -> None:
+    ipc.flush()  # type: ignore[unused-coroutine] # pyright: ignore[reportUnusedCoroutine]
+    number: int = ipc.invoke("x")  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+    print(ipc.send_sync("x") + number)  # type: ignore[operator] # pyright: ignore[reportOperatorIssue]
+    await ipc.send("x")  # type: ignore[func-returns-value, misc] # pyright: ignore[reportGeneralTypeIssues]
+    with ipc:  # type: ignore[attr-defined] # pyright: ignore[reportGeneralTypeIssues]
+        pass
+    renderer.aio.IpcRenderer(dispatch=print)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
