@@ -15,10 +15,11 @@ pytest there are the fixtures `ipc_main`, `ipc_renderer` and `open_renderer`.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
 from mainproc import ipc
 from mainproc.ipc_main import IpcMain
+from mainproc.testing.aio_probe import AioRendererProbe, probing_aio
 from mainproc.testing.isolation import isolating
 from mainproc.testing.probe import RendererProbe, probing
 
@@ -46,6 +47,25 @@ def connected(
     return probing(ipc, title, url)
 
 
+def connected_aio(
+    ipc: IpcMain = ipc, /, *, title: str = "", url: str = ""
+) -> AbstractAsyncContextManager[AioRendererProbe]:
+    """Connect a renderer to a main process in memory, on the loop that runs.
+
+    For tests that are `async def`: main's listeners are called on the test's own loop,
+    and the renderer's are, too. What `connected` says holds here as well.
+
+    Args:
+        ipc: whose listeners and handlers serve the renderer.
+        title: what main sees as `WebContents.title`.
+        url: what main sees as `WebContents.url`.
+
+    Returns:
+        An asynchronous context manager that yields the renderer.
+    """
+    return probing_aio(ipc, title, url)
+
+
 def isolated(ipc: IpcMain = ipc, /) -> AbstractContextManager[IpcMain]:
     """Restore, at the end of a block, what was registered at its beginning.
 
@@ -62,4 +82,10 @@ def isolated(ipc: IpcMain = ipc, /) -> AbstractContextManager[IpcMain]:
     return isolating(ipc)
 
 
-__all__ = ("RendererProbe", "connected", "isolated")
+__all__ = (
+    "AioRendererProbe",
+    "RendererProbe",
+    "connected",
+    "connected_aio",
+    "isolated",
+)

@@ -1,4 +1,4 @@
-"""Links in memory: main's end on its loop, a renderer's end on threads."""
+"""Links in memory: main's end, and a renderer's end on threads or on main's loop."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class MainEnd:
 
     def _admitted(self, connection: Connection) -> None:
         self.connection = connection
+        self._main.connections.add(connection)
         _ends[connection.contents.id] = self
 
     def _over(self, serving: asyncio.Task[None]) -> None:
@@ -100,9 +101,12 @@ class MainEnd:
     # ---- coming to rest --------------------------------------------------------------
 
     @property
-    def last(self) -> int:
-        """The number of the latest message that main has put on the session."""
-        return 0 if self.connection is None else self.connection.session.outbox.last
+    def moves(self) -> tuple[int, int]:
+        """How many messages main has received, and how many it has sent."""
+        if self.connection is None:
+            return 0, 0
+        session = self.connection.session
+        return session.inbox.received, session.outbox.last
 
     async def rest(self) -> None:
         """Wait until nothing runs in main for the renderer, and all is written."""
@@ -209,4 +213,60 @@ class ThreadEnd:
             )
 
 
-__all__ = ("MainEnd", "ThreadEnd", "observe")
+@final
+class AioEnd:
+    """A renderer's end of a link, on main's loop. An `AioLink`.
+
+    Args:
+        main: serves the link.
+    """
+
+    def __init__(self, main: Main) -> None:
+        self.main_end = MainEnd(main, self._deliver)
+        self._arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._moved = asyncio.Event()
+        self._delivered = 0
+        self._handed = 0
+        self._taken = 0
+        self._ended = False
+        self.main_end.begin()
+
+    def _deliver(self, frame: bytes | None) -> None:
+        self._delivered += frame is not None
+        self._arriving.put_nowait(frame)
+
+    async def read(self) -> bytes | None:
+        """Return the next frame; see `AioLink`."""
+        self._taken = self._handed  # who asks for more is through with those before
+        self._moved.set()
+        frame = await self._arriving.get()
+        self._handed += 1
+        if frame is None:
+            self._ended = True
+            self._moved.set()
+        return frame
+
+    async def write(self, frame: bytes) -> None:
+        """Write a frame; see `AioLink`."""
+        if not self.main_end.open:
+            raise ConnectionClosed("the link was cut")
+        self.main_end.arrive(frame)
+
+    async def finish(self) -> None:
+        """End this direction; see `AioLink`."""
+        self.main_end.arrive(None)
+
+    def cut(self) -> None:
+        """End both directions."""
+        self._arriving.put_nowait(None)
+        self.main_end.cut()
+
+    async def caught_up(self) -> None:
+        """Wait until the renderer has taken in what main has written."""
+        written = self._delivered
+        while self._taken < written and not self._ended:
+            self._moved.clear()
+            await self._moved.wait()
+
+
+__all__ = ("AioEnd", "MainEnd", "ThreadEnd", "observe")

@@ -16,6 +16,7 @@ from typing import Any, Final, final
 
 from mainproc import dispatch
 from mainproc.application import app
+from mainproc.connection import Connection
 from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
 from mainproc.sessions import Sessions
@@ -27,6 +28,8 @@ logger = logging.getLogger("ipc.main")
 
 _GRACE: Final = 5.0
 """Seconds that handlers have to finish when the application quits, as for `serve`."""
+_CANCEL_WITHIN: Final = 1.0
+"""Seconds that cancelled tasks have to end; threads cannot be cancelled."""
 _END_WITHIN: Final = 5.0
 
 
@@ -42,6 +45,8 @@ class Main:
         self.ipc = ipc
         self.home = Home()
         self.sessions = Sessions(ipc)
+        self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+        """Those that somebody still uses; what runs for a renderer does."""
         self._stopping: asyncio.Task[None] | None = None
         ipc.served = True
         ipc.dispatcher.observer = observe
@@ -64,7 +69,17 @@ class Main:
         self.sessions.stopping = True
         await app.before_quit(self, _GRACE)
         await self.sessions.stop(grace)
+        await self._cancel_rest()
         self.ipc.dispatcher.close()
+
+    async def _cancel_rest(self) -> None:
+        """Cancel what listeners still do for renderers that have left."""
+        left = list(self.connections)
+        for connection in left:
+            connection.cancel_work()
+        if left:
+            quiet = [connection.quiet() for connection in left]
+            await asyncio.wait(quiet, timeout=_CANCEL_WITHIN)
 
 
 # ---- on a thread ---------------------------------------------------------------------

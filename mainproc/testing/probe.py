@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any, Final, final
@@ -12,8 +12,8 @@ from typing import Any, Final, final
 from mainproc.ipc_main import IpcMain
 from mainproc.testing.links import MainEnd, ThreadEnd
 from mainproc.testing.mains import MainThread, on_thread
-from mainproc.testing.record import Record, raise_what, still_running
-from mainproc.web_contents import WebContents
+from mainproc.testing.probed import Links, Probed
+from mainproc.testing.record import Record, raise_what, still_running, unsettled
 from renderer import IpcRenderer
 from renderer.carrier import LinkBroken, Source
 from renderer.deadline import Deadline
@@ -31,21 +31,21 @@ class MemoryCarrier:
 
     Args:
         thread: main.
+        linked: told of the link.
     """
 
-    def __init__(self, thread: MainThread) -> None:
-        self.link: ThreadEnd | None = None
+    def __init__(
+        self, thread: MainThread, linked: Callable[[ThreadEnd], object]
+    ) -> None:
         self._thread = thread
-
-    @property
-    def connected(self) -> bool:
-        """Its link has carried a session."""
-        return self.link is not None and self.link.main_end.connection is not None
+        self._linked = linked
+        self._link: ThreadEnd | None = None
 
     def open(self, source: Source) -> ThreadEnd:
         """Begin a link; see `Carrier`."""
-        self.link = self._thread.open(source)
-        return self.link
+        self._link = self._thread.open(source)
+        self._linked(self._link)
+        return self._link
 
     def send_sync(self, request: bytes, timeout: float | None) -> bytes:
         """Make the unary call; see `Carrier`."""
@@ -64,11 +64,11 @@ class MemoryCarrier:
 
     def close(self) -> None:
         """Cut the link; see `Carrier`."""
-        if self.link is not None:
-            self.link.cut()
+        if self._link is not None:
+            self._link.cut()
 
 
-class RendererProbe(IpcRenderer):
+class RendererProbe(Probed, IpcRenderer):
     """A real renderer whose link to main is memory; made by `connected`.
 
     It has all that `renderer.IpcRenderer` has, and what a test wants to know. Sessions,
@@ -79,52 +79,20 @@ class RendererProbe(IpcRenderer):
     def __init__(self, main: MainThread, *, title: str, url: str) -> None:
         super().__init__("memory", title=title, url=url)
         self._main = main
-        self._carriers: list[MemoryCarrier] = []
+        self._links: Links[ThreadEnd] = Links()
         self._record = Record()
         self._heard = threading.Condition()
         self._reports.tap = self._take
         self.on_disconnect(self._wake)
 
     def _carrier(self) -> MemoryCarrier:
-        # The one before is needed until this one has come to something.
-        used = [carrier for carrier in self._carriers if carrier.connected]
-        self._carriers = [*used[-1:], MemoryCarrier(self._main)]
-        return self._carriers[-1]
-
-    @property
-    def _link(self) -> ThreadEnd:
-        """The link of the session that there is, or was last."""
-        for carrier in reversed(self._carriers):
-            if carrier.link is not None and carrier.connected:
-                return carrier.link
-        raise ConnectionClosed("it was never connected")
+        return MemoryCarrier(self._main, self._links.add)
 
     @property
     def _end(self) -> MainEnd:
-        return self._link.main_end
-
-    @property
-    def contents(self) -> WebContents:
-        """What main has of this renderer: `event.sender` of what it sends.
-
-        Its `send` and `invoke` may be called by the test, from any thread. After
-        another `connect` it is a new one.
-        """
-        connection = self._end.connection
-        assert connection is not None
-        return connection.contents
+        return self._links.current.main_end
 
     # ---- what main has sent ----------------------------------------------------------
-
-    @property
-    def received(self) -> Sequence[tuple[str, tuple[Any, ...]]]:
-        """Every event main sent, in order, as (channel, args), listeners or not.
-
-        An event is here as soon as it has arrived, before its listeners are called.
-        What a handler sends before it returns is here when its result is.
-        """
-        with self._heard:
-            return list(self._record.events)
 
     def wait_for(self, channel: str, /, *, timeout: float = 5.0) -> tuple[Any, ...]:
         """Return the arguments of the next event on a channel; wait until it comes.
@@ -187,42 +155,33 @@ class RendererProbe(IpcRenderer):
                 (an `ExceptionGroup`, unless one is no `Exception`).
         """
         deadline = Deadline(timeout)
-        while True:
-            moves = self._moves()
-            if not self._pass(deadline):
-                why = self._running() or "listeners of the probe still run"
-                raise IpcTimeout(f"not settled{deadline.within()}; {why}")
-            if moves == self._moves():
-                break
-        raise_what(self._end.raised)
+        settled = self._has_flushed(deadline)
+        while settled:
+            moves = self._end.moves
+            settled = self._rests(deadline) and self._has_flushed(deadline)
+            # Nobody has sent anything since, so nothing can follow from it.
+            if settled and moves == self._end.moves:
+                raise_what(self._end.raised)
+                return
+        raise unsettled(timeout, self._running())
 
-    def _pass(self, deadline: Deadline) -> bool:
-        """Wait for what was sent, for main, and for what it has sent; tell if in time.
-
-        Everything that follows from a message is before the end of the pass that finds
-        neither side with a new one.
-        """
-
-        def left() -> float:
-            return deadline.left or 0.0
-
+    def _has_flushed(self, deadline: Deadline) -> bool:
         try:
-            self.flush(left())
+            self.flush(deadline.left)
         except IpcTimeout:
             return False
         except ConnectionClosed:
             pass  # then main has what it has
+        return True
+
+    def _rests(self, deadline: Deadline) -> bool:
+        """Wait for main, for what it has sent, and for listeners; tell if in time."""
         dispatcher = self._dispatcher
         return (
-            self._main.wait(self._end.rest(), left())
-            and self._link.caught_up(left())
-            and (dispatcher is None or dispatcher.settle(left()))
+            self._main.wait(self._end.rest(), deadline.left or 0.0)
+            and self._links.current.caught_up(deadline.left or 0.0)
+            and (dispatcher is None or dispatcher.settle(deadline.left or 0.0))
         )
-
-    def _moves(self) -> tuple[int, int]:
-        connection = self._connection
-        last = 0 if connection is None else connection.exchange.session.outbox.last
-        return last, self._end.last
 
     def _running(self) -> str:
         held = self._main.held_by()
@@ -247,7 +206,7 @@ class RendererProbe(IpcRenderer):
         Raises:
             IpcTimeout: main did not take note; something holds its loop.
         """
-        link, connection = self._link, self._connection
+        link, connection = self._links.current, self._connection
         link.cut()
         if connection is not None:
             connection.wait_over(Deadline(_CUT_WITHIN))

@@ -72,6 +72,12 @@ def still_running(channels: Iterable[str]) -> str:
     return f"main still runs {named}" if named else ""
 
 
+def unsettled(seconds: float, runs: str) -> IpcTimeout:
+    """Return the error for what does not come to rest."""
+    why = runs or "listeners of the probe still run"
+    return IpcTimeout(f"not settled within {seconds:g} s; {why}")
+
+
 def raise_what(errors: list[BaseException]) -> None:
     """Raise what main's listeners have raised, once."""
     raised = errors.copy()
@@ -82,4 +88,4 @@ def raise_what(errors: list[BaseException]) -> None:
         raise BaseExceptionGroup("listeners in main raised", raised)
 
 
-__all__ = ("Record", "raise_what", "still_running")
+__all__ = ("Record", "raise_what", "still_running", "unsettled")
