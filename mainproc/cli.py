@@ -4,27 +4,64 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from textwrap import indent
+from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
-from mainproc import runner, script
-from mainproc.config import DEFAULT_ADDRESS
+from mainproc import client, runner, script
+from mainproc.client_commands import COMMANDS
+from mainproc.config import ADDRESS_VARIABLE, DEFAULT_ADDRESS
+from mainproc.json_values import FORMS
 from mainproc.runner import Settings, addresses_of, run_main
 from renderer.wire.errors import IpcError
 
-_FAILED, _CANNOT_CONNECT, _INTERRUPTED = 1, 3, 130
+_HELP: Final = """Electron's ipc for every language: run a main process, or talk to one.
+
+\b
+  mainproc demo                 the example of Electron's documentation
+  mainproc run main.py          be the main process
+  mainproc invoke add 1 2       ask it something
+
+A renderer in Python is run by "python -m renderer page.py".
+"""
+
+_EPILOG: Final = f"""Exit codes:
+
+\b
+  0    done
+  1    the other side answered with an error, or the script raised
+  2    usage
+  3    cannot connect, cannot listen, or the connection broke
+  4    timeout
+  130  Ctrl-C (while a main process ends: a second one)
+
+Results and events are JSON. Values that JSON lacks are objects with one key:
+
+\b
+{indent(FORMS, "  ")}
+
+An array of numbers is a list; undefined is null. An object that would look like one
+of these is written as a map.
+
+To complete commands and options in bash (or zsh, or fish):
+
+\b
+  eval "$(_MAINPROC_COMPLETE=bash_source mainproc)"
+"""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]}, help=_HELP, epilog=_EPILOG
+)
 @click.version_option(package_name="electron-ipc", prog_name="mainproc")
 def main() -> None:
-    r"""Electron's ipc for every language: run a main process.
+    """Electron's ipc for every language."""
 
-    \b
-    Exit codes: 0; 1 the script raised; 2 usage; 3 cannot listen; 130 told to stop
-    twice.
-    """
+
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 class _Run(click.Command):
@@ -36,27 +73,37 @@ class _Run(click.Command):
         return super().parse_args(ctx, ours + args[end:])
 
 
-@main.command(cls=_Run)
-@click.argument("target", metavar="MAIN.PY|MODULE[:NAME]")
-@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def _complete_target(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+@main.command(cls=_Run, short_help="Be the main process, with a script or module.")
+@click.argument(
+    "target", metavar="MAIN.PY|MODULE[:NAME]", shell_complete=_complete_target
+)
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[ARG]…")
 @click.option(
     "--listen",
     multiple=True,
-    metavar="ADDR",
-    help="HOST:PORT or unix:PATH; port 0 takes a free one. May be given several times. "
-    f"Default: $ELECTRON_IPC_ADDRESS or {DEFAULT_ADDRESS}.",
+    metavar="ADDRESS",
+    show_default=f"${ADDRESS_VARIABLE} or {DEFAULT_ADDRESS}",
+    help="HOST:PORT or unix:PATH; port 0 takes a free one. May be given several times.",
 )
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="How long running handlers may take to finish at the end. Default: 5.",
+    show_default="5",
+    help="How long running handlers may take to finish at the end.",
 )
 @click.option(
     "--ready",
     type=click.Choice(["text", "json"]),
+    show_default="text",
     help="How to say that renderers may come: a line on stderr, or one line of JSON "
-    '{"address", "pid"} on stdout. Default: text.',
+    '{"address", "pid"} on stdout.',
 )
 @click.option(
     "--exit-with-stdin",
@@ -69,17 +116,25 @@ class _Run(click.Command):
     metavar="[=frames]",
     type=click.Choice(["messages", "frames"]),
     help="Show on stderr what renderers (->) and main (<-) say: a line for each "
-    "message; with =frames a line of JSON for each frame.",
+    "message, a reply with the milliseconds since its call; with =frames a line of "
+    "JSON for each frame. Arguments are shown, secrets of the session are not.",
 )
-@click.option("--uvloop/--no-uvloop", default=None, help="Default: if installed.")
+@click.option(
+    "--uvloop/--no-uvloop",
+    default=None,
+    show_default="if installed",
+    help="Use uvloop.",
+)
 def run(
     target: str, args: Sequence[str], listen: Sequence[str], **options: Any
 ) -> None:
     """Run a script or module as the main process, until SIGINT or SIGTERM.
 
     The script registers listeners and handlers on `mainproc.ipc`; it is served when it
-    has run to its end. ARGS are for the script; put -- before those that look like
-    options.
+    has run to its end. NAME is that of another IpcMain in a module. ARGs are for the
+    script; put -- before those that look like options.
+
+    Example: mainproc run main.py --listen unix:/tmp/app.sock --trace
     """
     given = {name: value for name, value in options.items() if value is not None}
     if listen:
@@ -91,29 +146,29 @@ def run(
         if not (runner.has_served or ipc.served):
             run_main(ipc, Settings(addresses_of(DEFAULT_ADDRESS)))
     except script.ScriptFailed:
-        sys.exit(_FAILED)
+        sys.exit(client.FAILED)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(client.INTERRUPTED)
     except FileNotFoundError as error:
         raise click.UsageError(str(error)) from None
     except IpcError as error:
-        _stop(_CANNOT_CONNECT, error)
+        client.complain(str(error))
+        sys.exit(client.NO_CONNECTION)
 
 
-@main.command()
+@main.command(short_help="Run the example of Electron's documentation.")
 @click.option(
     "--main",
     "address",
     metavar="ADDRESS",
-    help="Only serve the demo's main process there, for a client of your own.",
+    help="Only serve its main process, there: HOST:PORT or unix:PATH.",
 )
 def demo(address: str | None) -> None:
-    """Run Electron's example: a main process and a renderer, two child processes."""
+    """Run the example of Electron's documentation: two processes, main and renderer.
+
+    With --main, only its main process is run, for a client of your own. To see what
+    that says: mainproc run mainproc.demo.main --listen ADDRESS --trace=frames
+    """
     from mainproc import demo
 
     sys.exit(demo.run(address))
-
-
-def _stop(code: int, error: Exception) -> None:
-    click.echo(f"mainproc: {error}", err=True)
-    sys.exit(code)

@@ -225,9 +225,14 @@ def quote(text: str, limit: int = _LONGEST_QUOTE) -> str:
     """
     if len(text) > limit:
         text = f"{text[:limit]}…"
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return f"'{text}'"
+    return f"'{visible(text)}'"
+
+
+def visible(text: str) -> str:
+    """Return a text on one line, with what does not print escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def printable(text: str) -> str:
@@ -263,4 +268,5 @@ __all__ = (
     "message_of",
     "printable",
     "quote",
+    "visible",
 )

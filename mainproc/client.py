@@ -1,0 +1,140 @@
+"""The life of a client command: one renderer, from its connection to an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, visible
+
+if TYPE_CHECKING:
+    from renderer import IpcRenderer
+
+OK: Final = 0
+FAILED: Final = 1
+NO_CONNECTION: Final = 3
+TIMED_OUT: Final = 4
+INTERRUPTED: Final = 130
+
+_LEAVE_WITHIN: Final = 2.0
+
+
+def run(
+    title: str,
+    address: str,
+    connect_timeout: float,
+    use: Callable[[IpcRenderer], object],
+) -> NoReturn:
+    """Make a renderer, use it, and end the process.
+
+    Args:
+        title: what main's log calls it.
+        address: where main is.
+        connect_timeout: seconds to wait for main.
+        use: connects the renderer and does with it what the command is for.
+
+    Raises:
+        SystemExit: always.
+    """
+    from renderer import IpcRenderer
+
+    _log_to_terminals_only()
+    page = IpcRenderer(address, title=title, connect_timeout=connect_timeout)
+    code = _outcome(use, page)
+    # Whoever interrupts what follows wants the end at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _leave(page, code)
+    sys.exit(code)
+
+
+def _outcome(use: Callable[[IpcRenderer], object], page: IpcRenderer) -> int:
+    try:
+        use(page)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except IpcError as error:
+        complain(str(error))
+        return exit_code(error)
+    except BrokenPipeError:
+        _forget_stdout()
+    except OSError as error:  # a full disk, say
+        complain(f"cannot write to stdout: {error.strerror}")
+        return FAILED
+    return OK
+
+
+def connect(page: IpcRenderer) -> None:
+    """Connect.
+
+    Raises:
+        ConnectionClosed: whatever the reason.
+    """
+    try:
+        page.connect()
+    except ConnectionClosed:
+        raise
+    except IpcError as error:  # it does not let us in, or not now
+        raise ConnectionClosed(str(error), "not-sent") from None
+
+
+def exit_code(error: IpcError) -> int:
+    """Return what a command exits with after this error."""
+    if isinstance(error, IpcTimeout):
+        return TIMED_OUT
+    return NO_CONNECTION if isinstance(error, ConnectionClosed) else FAILED
+
+
+def complain(text: str) -> None:
+    """Write one line to stderr."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"mainproc: {visible(text)}\n")
+        sys.stderr.flush()
+
+
+def put_line(text: str) -> None:
+    """Write a line to stdout, where whoever reads it gets it at once.
+
+    Raises:
+        BrokenPipeError: nobody reads it.
+        OSError: it cannot be written.
+    """
+    if sys.stdout is None:
+        raise BrokenPipeError
+    sys.stdout.buffer.write(f"{text}\n".encode())  # JSON is UTF-8, whatever the locale
+    sys.stdout.buffer.flush()
+
+
+def _forget_stdout() -> None:
+    """Let Python, which flushes it at the end, not stumble over it."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _log_to_terminals_only() -> None:
+    # What a program must know is in exit code and error line; that it takes a while,
+    # or that an event was not asked for, is for people.
+    logger = logging.getLogger("ipc.renderer")
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    handler = logging.StreamHandler() if shown else logging.NullHandler()
+    handler.setFormatter(_OneLine("mainproc: %(message)s"))
+    logger.addHandler(handler)
+    logger.propagate = False
+
+
+class _OneLine(logging.Formatter):
+    def formatException(self, ei: object) -> str:
+        return ""
+
+
+def _leave(page: IpcRenderer, code: int) -> None:
+    """Say goodbye; but a main that does not answer holds nobody up."""
+    leaving = threading.Thread(target=page.close, daemon=True)
+    leaving.start()
+    leaving.join(_LEAVE_WITHIN)
+    if leaving.is_alive():
+        os._exit(code)  # all lines are written; the system closes the connection
