@@ -18,6 +18,7 @@ from renderer.settings import Settings
 from renderer.tasks import Bell, start, start_hidden
 from renderer.wire import events
 from renderer.wire.errors import ConnectionClosed, IpcError, quote
+from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.link import Fate
 from renderer.wire.listeners import ListenerTable
 from renderer.wire.parcel import Parcel
@@ -78,7 +79,7 @@ class AioConnection:
         self._carrier = carrier
         self._hooks = hooks
         self._bell = Bell(self.loop)
-        self._outlet = AioOutlet(self.loop, self._bell, self._look)
+        self._outlet = AioOutlet(self.loop, self._bell, self._look, DEFAULT_LIMITS)
         self.calls = AioCalls(self._outlet, self.loop)
         self.dispatcher: Final = AioDispatcher(
             table,
@@ -363,9 +364,10 @@ class AioConnection:
                     await self._flush_both_ways()
             except TimeoutError:
                 pass  # what that means is counted below
-        if not self.opened:
+        if self.opened:
+            self.say_goodbye()
+        else:
             self.cut()
-        self.say_goodbye()
         # asyncio.run has cancelled what grpc needs to learn of the link's end.
         await self._bell.wait_until(
             lambda: self.over or (at_end and self._outlet.state is State.CLOSED),

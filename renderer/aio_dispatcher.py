@@ -109,6 +109,7 @@ class AioDispatcher:
         self._dispatching = False
         self._scheduled = False  # something goes on soon, and nothing before it
         self._stopped = False
+        self._closer: asyncio.Task[Any] | None = None  # maybe one of the handlers
         self._brake: asyncio.TimerHandle | None = None
         self._braked_enough = False
         # The limit keeps their queues short: `run` must never wait here.
@@ -158,6 +159,7 @@ class AioDispatcher:
     def stop(self) -> None:
         """Begin nothing any more, and cancel the handlers: nobody hears the results."""
         self._stopped = True
+        self._closer = self._closer or asyncio.current_task()
         self._queue.clear()
         self.abandon()
         self._release_brake()
@@ -165,7 +167,7 @@ class AioDispatcher:
     def abandon(self) -> None:
         """Cancel the handlers that run: main is gone."""
         for running in tuple(self._running.values()):
-            if running.task is not asyncio.current_task():
+            if running.task is not self._closer:
                 running.task.cancel()
 
     def end(self) -> None:

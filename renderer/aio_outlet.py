@@ -23,7 +23,7 @@ from renderer.wire.errors import (
     Overloaded,
     PayloadTooLarge,
 )
-from renderer.wire.limits import DEFAULT_LIMITS, FEATURES, MIB, Limits, Peer
+from renderer.wire.limits import FEATURES, MIB, Limits, Peer
 from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
@@ -62,7 +62,7 @@ class AioOutlet:
         loop: asyncio.AbstractEventLoop,
         bell: Bell,
         on_broken: Callable[[], object],
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits,
     ) -> None:
         self.error: IpcError | None = None
         """Why nothing can be sent any more; None while it can."""
