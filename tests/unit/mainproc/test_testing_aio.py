@@ -244,12 +244,15 @@ async def test_a_cut(ipc: IpcMain, resume: bool) -> None:
 async def test_a_failing_test_leaves_nothing(ipc: IpcMain) -> None:
     before = asyncio.all_tasks()
 
-    def fail(page: AioRendererProbe) -> None:
-        page.send("x")
-        raise AssertionError("the test fails")
+    probes = list[AioRendererProbe]()
+
+    async def fail() -> None:
+        async with connected_aio(ipc) as page:
+            probes.append(page)
+            page.send("x")
+            raise AssertionError("the test fails")
 
     with pytest.raises(AssertionError, match="the test fails"):
-        async with connected_aio(ipc) as page:
-            fail(page)
-    assert page.contents.is_destroyed()
+        await fail()
+    assert probes[0].contents.is_destroyed()
     assert asyncio.all_tasks() == before
