@@ -11,7 +11,7 @@ import pytest
 
 from mainproc import IpcMain, IpcMainEvent
 from renderer import ConnectionClosed, DataCloneError
-from tests.electron.faces import Page
+from tests.electron.faces import Face, Page
 
 RoundTrip = Callable[[object], Awaitable[Any]]
 
@@ -180,8 +180,25 @@ async def test_raises_after_the_renderer_is_closed(
 ) -> None:
     # Electron's contexts are released; a renderer here is closed.
     await page.close()
+    await says_nothing(page)
+    assert heard == []
+
+
+@pytest.mark.electron("R12")
+async def test_raises_after_a_renderer_is_closed_that_was_never_connected(
+    face: Face, address: str, heard: list[Any]
+) -> None:
+    page = face(address)
+    try:
+        await page.close()
+        await says_nothing(page)
+    finally:
+        page.end()
+    assert heard == []
+
+
+async def says_nothing(page: Page) -> None:
     for say in (page.send, page.send_sync, page.invoke):
-        with pytest.raises(ConnectionClosed, match=r"closed") as refused:
+        with pytest.raises(ConnectionClosed, match="closed") as refused:
             await say("message", 1)
         assert refused.value.outcome == "not-sent"
-    assert heard == []

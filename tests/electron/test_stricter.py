@@ -10,6 +10,8 @@ import pytest
 
 from mainproc import IpcMain, IpcMainEvent, IpcMainInvokeEvent, WebContents, app
 from renderer import (
+    ConnectionClosed,
+    DataCloneError,
     IpcTimeout,
     NoHandler,
     NoListener,
@@ -126,6 +128,7 @@ class Refused(Exception):
         self.details = {"code": code}
 
 
+# Electron keeps class and message in one text, and takes an empty one for success.
 @pytest.mark.parametrize(
     ("error", "type_", "message", "details"),
     [
@@ -172,24 +175,42 @@ async def test_one_of_many_gets_a_handler_that_is_there_once(
     assert ran == [0]
 
 
-async def test_the_handler_is_cancelled_when_its_renderer_leaves(
-    ipc: IpcMain, open_page: OpenPage
-) -> None:
-    began, ended = Inbox(), Inbox()
+@pytest.fixture
+async def began(ipc: IpcMain) -> Inbox:
+    """Told when a handler that never returns has begun."""
+    began = Inbox()
 
     @ipc.handle("test")
-    async def _(event: object) -> None:
-        began()
+    async def _(event: IpcMainInvokeEvent) -> None:
+        ended = Inbox()
+        began(ended)
         try:
             await asyncio.Event().wait()
         finally:
-            ended()
+            ended(event.cancelled)
 
+    return began
+
+
+async def test_the_handler_is_cancelled_when_its_caller_cancels(
+    page: Page, began: Inbox
+) -> None:
+    reply: Any = await page.begin_invoke("test")
+    (ended,) = await began.next()
+    assert reply.cancel()
+    assert await ended.next() == (True,)
+    with pytest.raises(asyncio.CancelledError):
+        await reply
+
+
+async def test_the_handler_is_cancelled_when_its_renderer_leaves(
+    open_page: OpenPage, began: Inbox
+) -> None:
     async with open_page() as page:
         reply = await page.begin_invoke("test")
-        await began.next()
-    await ended.next()
-    with pytest.raises(ConnectionError):
+        (ended,) = await began.next()
+    assert await ended.next() == (True,)
+    with pytest.raises(ConnectionClosed):
         await reply
 
 
@@ -224,6 +245,19 @@ async def test_what_a_handler_sends_arrives_before_its_result(
     for number in range(50):
         of_this = [kind for kind, its_number in order if its_number == number]
         assert of_this == ["progress", "progress", "result"]
+
+
+async def test_what_main_cannot_send_is_refused_where_it_is_sent(page: Page) -> None:
+    # Electron writes a line to its console, and send seems to have worked.
+    inbox = page.inbox("test")
+    with pytest.raises(DataCloneError, match="function is not cloneable") as refused:
+        page.contents.send("test", {"callback": report})
+    assert refused.value.path == "args[0].callback"
+    page.contents.send("test", "still there")
+    assert await inbox.next() == ("still there",)
+
+
+def report() -> None: ...
 
 
 async def test_a_listener_that_is_there_before_connecting_misses_nothing(
