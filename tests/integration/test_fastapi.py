@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.processes import PATIENCE, run_python
+from tests.support.services import Service, running_service, serve
 
 PROGRAMS = Path(__file__).parents[1] / "typing/programs"
-SERVE = ("-m", "uvicorn", "fastapi_app:app", "--port", "0")
-
-
-class Service:
-    """A running uvicorn."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        assert process.stderr is not None
-        self.log: list[str] = []
-        for line in process.stderr:
-            self.log.append(line)
-            if found := re.search(r"running on (http://\S+)", line):
-                self.url = found[1]
-                return
-        raise AssertionError("".join(self.log))
-
-    def ask(self, path: str, method: str = "GET") -> Any:
-        request = urllib.request.Request(self.url + path, method=method)
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
-            return json.load(response)
-
-    def end(self, how: signal.Signals) -> str:
-        """End it; return all that it has said."""
-        self.process.send_signal(how)
-        _, rest = self.process.communicate(timeout=PATIENCE)
-        return "".join(self.log) + rest
+APPLICATION = "fastapi_app:app"
 
 
 @pytest.fixture
@@ -55,18 +26,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def service(environment: dict[str, str]) -> Iterator[Service]:
-    with subprocess.Popen(
-        [sys.executable, *SERVE],
-        cwd=PROGRAMS,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield Service(process)
-        finally:
-            process.kill()
+    with running_service(APPLICATION, PROGRAMS, environment) as service:
+        yield service
 
 
 @contextmanager
@@ -107,7 +68,7 @@ def test_routes_send_and_ask_and_the_end_says_goodbye(
 def test_no_second_main_at_the_address(
     service: Service, environment: dict[str, str]
 ) -> None:
-    code, _, err = run_python(*SERVE, cwd=PROGRAMS, env=environment)
+    code, _, err = run_python(*serve(APPLICATION), cwd=PROGRAMS, env=environment)
     assert code == 3
     assert f"{environment['ELECTRON_IPC_ADDRESS']} is in use" in err
     assert service.ask("/windows") == {}

@@ -2,80 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import Write
-from tests.support.processes import PATIENCE, RunningMain, run_python, running_main
+from tests.support.processes import running_main
+from tests.support.windows import USER, display_in_memory, run_window
 
 PROGRAMS = Path(__file__).parents[1] / "typing/programs"
 
 
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
-    """A display in memory, on a number that is free."""
-    pytest.importorskip("tkinter", reason="this Python has no tkinter")
-    if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed: apt-get install xvfb")
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-nolisten", "tcp"]
-    with (
-        subprocess.Popen(
-            command, pass_fds=[writing], stderr=subprocess.DEVNULL
-        ) as server,
-        os.fdopen(reading) as numbers,
-    ):
-        os.close(writing)
-        try:
-            number = numbers.readline().strip()
-            assert number, "Xvfb gave no display"
-            yield f":{number}"
-        finally:
-            server.terminate()
-            server.wait(PATIENCE)
-
-
-def run_window(
-    page: Path, main: RunningMain, display: str, *arguments: Path
-) -> tuple[int, str, str]:
-    environment = {
-        **os.environ,
-        "ELECTRON_IPC_ADDRESS": main.address,
-        "DISPLAY": display,
-    }
-    return run_python(page, *arguments, env=environment)
+    with display_in_memory() as number:
+        yield number
 
 
 # ---- the program that we recommend ---------------------------------------------------
-
-USER = """
-    # Plays the user of a window: clicks its button, reads its label, closes it.
-    import runpy, sys, tkinter as tk
-
-    loop = tk.Tk.mainloop
-
-    def mainloop(root):
-        label, button = root.winfo_children()
-
-        def watch(*_):
-            if label["text"] == "100 %":
-                print(root.title(), label["text"], flush=True)
-                root.destroy()
-            else:
-                root.after(1, watch)
-
-        button.invoke()
-        watch()
-        loop(root)
-
-    tk.Tk.mainloop = mainloop
-    runpy.run_path(sys.argv[1], run_name="__main__")
-"""
 
 
 def test_a_button_a_label_and_the_end(write: Write, display: str) -> None:
