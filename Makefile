@@ -3,7 +3,7 @@ PYTHON ?= python
 BIN := $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("scripts"))')
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types contract generate wire-coverage wheel interop bench soak
+.PHONY: help check test lint types contract generate docs wire-coverage wheel interop bench soak
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,6 +25,9 @@ contract: ## stubs up to date, the .proto clean, nothing broken for old clients
 
 generate: ## rebuild generated/ from proto/
 	$(PYTHON) proto/generate.py
+
+docs: ## the API reference, out of the docstrings, into build/api
+	$(PYTHON) -W error tests/readme/reference.py build/api
 
 wire-coverage: ## every branch of renderer/wire, by its own unit tests
 	$(BIN)/coverage run --branch --source=renderer.wire -m pytest tests/unit/renderer/wire && $(BIN)/coverage report --fail-under=100
