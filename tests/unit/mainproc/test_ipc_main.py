@@ -12,7 +12,7 @@ import pytest
 
 import mainproc
 from mainproc import IpcMain, IpcMainEvent
-from tests.unit.mainproc.page import connected, main_with
+from mainproc.testing import connected_aio
 
 
 def test_a_fresh_one_is_empty() -> None:
@@ -38,7 +38,7 @@ def test_its_public_names() -> None:
 
 
 async def test_shapes_of_registration() -> None:
-    ipc, ran = main_with(), list[str]()
+    ipc, ran = IpcMain(), list[str]()
 
     @ipc.on("x")
     def first(event: Any) -> None:
@@ -53,10 +53,10 @@ async def test_shapes_of_registration() -> None:
         assert ipc.listener_count("x") == 4
     assert callable(first)
     assert callable(second)
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         page.send("x")
         page.send("x")
-        await page.consumed()
+        await page.settle()
         assert ran == ["first", "second", "third", "first", "third"]
         third()
         ipc.off("x", first)
@@ -64,12 +64,12 @@ async def test_shapes_of_registration() -> None:
 
 
 async def test_once_is_gone_before_it_runs() -> None:
-    ipc, counts = main_with(), list[int]()
+    ipc, counts = IpcMain(), list[int]()
     ipc.once("x", lambda event: counts.append(ipc.listener_count("x")))
-    async with connected(ipc) as page:
-        page.put("x")
-        page.put("x")
-        await page.consumed()
+    async with connected_aio(ipc) as page:
+        page.send("x")
+        page.send("x")
+        await page.settle()
     assert counts == [0]
 
 
@@ -110,23 +110,23 @@ def test_what_cannot_be_registered() -> None:
 
 
 async def test_a_channel_called_error() -> None:
-    ipc, ran = main_with(), list[str]()
-    async with connected(ipc) as page:
+    ipc, ran = IpcMain(), list[str]()
+    async with connected_aio(ipc) as page:
         page.send("error", "nobody listens, nothing happens")
-        await page.consumed()
+        await page.settle()
         ipc.on("error", lambda event, text: ran.append(text))
         page.send("error", "heard")
-        await page.consumed()
+        await page.settle()
     assert ran == ["heard"]
 
 
 async def test_an_event_without_listener(caplog: pytest.LogCaptureFixture) -> None:
-    ipc = main_with()
+    ipc = IpcMain()
     ipc.on("asynchronous-message", lambda event: None)
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         for _ in range(3):
             page.send("asynchronous-mesage")
-        await page.consumed()
+        await page.settle()
     assert ipc.dispatcher.unheard == 3
     (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert record.message == (
@@ -138,28 +138,28 @@ async def test_an_event_without_listener(caplog: pytest.LogCaptureFixture) -> No
 async def test_invokes_without_handler_are_told_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ipc = main_with()
-    async with connected(ipc) as page:
+    ipc = IpcMain()
+    async with connected_aio(ipc) as page:
         for _ in range(3):
-            page.call("x")
-        await page.consumed()
+            page.invoke("x").add_done_callback(lambda done: done.exception())
+        await page.settle()
     (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert record.message.endswith(" asked in vain: No handler registered for 'x'")
 
 
 async def test_a_peer_cannot_fill_the_memory_with_warnings() -> None:
-    ipc = main_with()
-    async with connected(ipc) as page:
+    ipc = IpcMain()
+    async with connected_aio(ipc) as page:
         for n in range(1_100):
-            page.put(f"channel {n}")
-        await page.consumed()
+            page.send(f"channel {n}")
+        await page.settle()
     assert len(ipc.dispatcher.warned) == 1_000
 
 
 async def test_one_that_raises_spares_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ipc, ran = main_with(), list[str]()
+    ipc, ran = IpcMain(), list[str]()
     ipc.on("x", lambda event: 1 / 0)
 
     @ipc.on("x")
@@ -168,17 +168,17 @@ async def test_one_that_raises_spares_the_others(
         raise KeyError("later")
 
     ipc.on("x", lambda event: ran.append("other"))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         page.send("x")
-        await page.consumed()
-        await page.until(lambda: "KeyError" in caplog.text)
+        with pytest.raises(ExceptionGroup):
+            await page.settle()
     assert ran == ["other"]
     assert "listener for 'x' raised; sent by <renderer" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
 async def test_on_error_replaces_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    ipc, seen = main_with(), list[tuple[str, str]]()
+    ipc, seen = IpcMain(), list[tuple[str, str]]()
 
     @ipc.on_error
     def hook(error: Exception, event: IpcMainEvent) -> None:
@@ -187,12 +187,12 @@ async def test_on_error_replaces_the_log(caplog: pytest.LogCaptureFixture) -> No
     ipc.on("x", lambda event: 1 / 0)
     ipc.on("thread", lambda event: 1 / 0, thread=True)
     ipc.handle("y", lambda event: [][0])
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         page.send("x")
         page.send("thread")
         with pytest.raises(Exception, match="IndexError"):
             await page.invoke("y")
-        await page.until(lambda: len(seen) == 3)
+        await page.settle()
     assert sorted(seen) == [
         ("IndexError", "y"),
         ("ZeroDivisionError", "thread"),
@@ -202,22 +202,22 @@ async def test_on_error_replaces_the_log(caplog: pytest.LogCaptureFixture) -> No
 
 
 async def test_an_error_hook_that_raises(caplog: pytest.LogCaptureFixture) -> None:
-    ipc, ran = main_with(), list[int]()
+    ipc, ran = IpcMain(), list[int]()
     ipc.on_error(lambda error, event: 1 / 0)
     ipc.on("x", lambda event: [][0])
     ipc.on("x", lambda event: ran.append(1))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         page.send("x")
-        await page.consumed()
+        await page.settle()
     assert ran == [1]
     assert "the hook given to ipc.on_error raised" in caplog.text
 
 
 async def test_how_things_are_shown() -> None:
-    ipc, seen = main_with(), list[Any]()
+    ipc, seen = IpcMain(), list[Any]()
     ipc.on("x", seen.append)
     ipc.handle("y", lambda event: seen.append(event))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         page.contents.title = "left"
         page.send("x")
         await page.invoke("y")

@@ -20,6 +20,7 @@ from mainproc import (
     RemoteError,
     ReplyNeverSent,
 )
+from mainproc.testing import connected_aio
 from tests.unit.mainproc.page import connected, main_with
 
 
@@ -80,7 +81,7 @@ KINDS = [plain, threaded, asynchronous, later]
 @pytest.mark.usefixtures("keeping", "without_collector")
 async def test_four_outcomes(on: Callable[..., None]) -> None:
     """They are immediate and distinct, although a record keeps every traceback."""
-    ipc = main_with()
+    ipc = IpcMain()
 
     def sets(value: object) -> Callable[..., None]:
         def listener(event: Any) -> None:
@@ -95,7 +96,7 @@ async def test_four_outcomes(on: Callable[..., None]) -> None:
     on(ipc, "raises", raises)
     on(ipc, "two", sets(1))
     on(ipc, "two", sets(2))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         with pytest.raises(
             NoListener, match=r"^no listener for 'unsett'; did you mean"
         ):
@@ -111,13 +112,13 @@ async def test_four_outcomes(on: Callable[..., None]) -> None:
 
 
 async def test_never_set_says_who_ran_and_what_was_returned() -> None:
-    ipc = main_with()
+    ipc = IpcMain()
 
     @ipc.on("add")
     def add(event: Any, a: int, b: int) -> int:
         return a + b
 
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         with pytest.raises(ReplyNeverSent) as caught:
             await page.send_sync("add", 1, 2)
     text = re.sub(r":\d+", ":12", str(caught.value))
@@ -129,15 +130,15 @@ async def test_never_set_says_who_ran_and_what_was_returned() -> None:
 
 
 async def test_one_raises_another_sets() -> None:
-    ipc = main_with()
+    ipc = IpcMain()
     ipc.on("x", lambda event: 1 / 0)
     ipc.on("x", lambda event: setattr(event, "return_value", "mine"))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         assert await page.send_sync("x") == "mine"
 
 
 async def test_one_raises_while_another_still_runs() -> None:
-    ipc, go = main_with(), asyncio.Event()
+    ipc, go = IpcMain(), asyncio.Event()
     ipc.on("x", lambda event: 1 / 0)
 
     @ipc.on("x")
@@ -145,24 +146,24 @@ async def test_one_raises_while_another_still_runs() -> None:
         await go.wait()
         event.return_value = "late"
 
-    async with connected(ipc) as page:
-        reply = page.call("x", sync=True)
-        await page.consumed()
+    async with connected_aio(ipc) as page:
+        reply = page.send_sync("x")
+        await page.flush()
         assert not reply.done()
         go.set()
         assert await reply == "late"
 
 
 async def test_a_handler_is_no_listener() -> None:
-    ipc = main_with()
+    ipc = IpcMain()
     ipc.handle("add", lambda event: 1)
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         with pytest.raises(NoListener, match=r"'add' \(it has a handler: use invoke\)"):
             await page.send_sync("add")
 
 
 async def test_the_first_set_wins() -> None:
-    ipc, kept = main_with(), list[Any]()
+    ipc, kept = IpcMain(), list[Any]()
 
     @ipc.on("x")
     def listener(event: Any) -> None:
@@ -170,18 +171,18 @@ async def test_the_first_set_wins() -> None:
         event.returnValue = "second"
         kept.append(event)
 
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         assert await page.send_sync("x") == "first"
         kept[0].return_value = "third"
         assert kept[0].return_value == kept[0].returnValue == "first"
 
 
 async def test_set_late_and_from_a_thread() -> None:
-    ipc, kept = main_with(), list[Any]()
+    ipc, kept = IpcMain(), list[Any]()
     ipc.on("x", lambda event: kept.append(event))
-    async with connected(ipc) as page:
-        reply = page.call("x", sync=True)
-        await page.consumed()
+    async with connected_aio(ipc) as page:
+        reply = page.send_sync("x")
+        await page.flush()
         assert not reply.done()
         thread = threading.Thread(
             target=lambda: setattr(kept[0], "return_value", "late")
@@ -193,11 +194,11 @@ async def test_set_late_and_from_a_thread() -> None:
 
 @pytest.mark.usefixtures("without_collector")
 async def test_a_kept_event_is_dropped_later() -> None:
-    ipc, kept = main_with(), list[Any]()
+    ipc, kept = IpcMain(), list[Any]()
     ipc.on("x", lambda event: kept.append(event))
-    async with connected(ipc) as page:
-        reply = page.call("x", sync=True)
-        await page.consumed()
+    async with connected_aio(ipc) as page:
+        reply = page.send_sync("x")
+        await page.flush()
         assert not reply.done()
         kept.clear()
         with pytest.raises(ReplyNeverSent):
@@ -205,11 +206,11 @@ async def test_a_kept_event_is_dropped_later() -> None:
 
 
 async def test_a_kept_event_is_dropped_by_a_thread() -> None:
-    ipc, kept = main_with(), list[Any]()
+    ipc, kept = IpcMain(), list[Any]()
     ipc.on("x", lambda event: kept.append(event))
-    async with connected(ipc) as page:
-        reply = page.call("x", sync=True)
-        await page.consumed()
+    async with connected_aio(ipc) as page:
+        reply = page.send_sync("x")
+        await page.flush()
         thread = threading.Thread(target=kept.clear)
         thread.start()
         with pytest.raises(ReplyNeverSent):
@@ -231,7 +232,7 @@ async def test_the_collector_may_find_an_event_at_any_point() -> None:
 
 
 async def test_what_cannot_be_cloned_raises_at_the_set() -> None:
-    ipc, seen = main_with(), list[str]()
+    ipc, seen = IpcMain(), list[str]()
 
     @ipc.on("x")
     def listener(event: Any) -> None:
@@ -241,21 +242,21 @@ async def test_what_cannot_be_cloned_raises_at_the_set() -> None:
             seen.append(error.path)
         event.return_value = "then this"
 
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         assert await page.send_sync("x") == "then this"
     assert seen == ["return_value.user.callback"]
 
 
 async def test_what_cannot_be_cloned_and_is_not_caught() -> None:
-    ipc = main_with()
+    ipc = IpcMain()
     ipc.on("x", lambda event: setattr(event, "return_value", print))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         with pytest.raises(RemoteError, match="DataCloneError: return_value: "):
             await page.send_sync("x")
 
 
 async def test_a_plain_event_ignores_its_return_value() -> None:
-    ipc, seen = main_with(), list[Any]()
+    ipc, seen = IpcMain(), list[Any]()
 
     @ipc.on("x")
     def listener(event: Any) -> None:
@@ -264,9 +265,9 @@ async def test_a_plain_event_ignores_its_return_value() -> None:
         with pytest.raises(AttributeError):
             event.retrun_value = 1
 
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         page.send("x")
-        await page.consumed()
+        await page.flush()
     assert seen == [(print, False, None)]
 
 
@@ -285,45 +286,43 @@ async def test_the_caller_gives_up() -> None:
 
 
 async def test_cancelled_while_it_waits() -> None:
-    ipc, kept = main_with(), list[Any]()
+    ipc, kept = IpcMain(), list[Any]()
     ipc.on("x", lambda event: kept.append(event))
-    async with connected(ipc) as page:
-        reply = page.call("x", sync=True)
-        await page.consumed()
-        page.cancel(1)
-        page.flush()
-        with pytest.raises(Exception, match="the caller cancelled it"):
-            await reply
+    async with connected_aio(ipc) as page:
+        reply = page.send_sync("x")
+        await page.flush()
+        reply.cancel()
+        await page.flush()
         assert kept[0].cancelled
 
 
 async def test_a_listener_that_looks_at_a_cancelled_future() -> None:
     """It must not pass for the end of the renderer's link."""
-    ipc = main_with()
+    ipc = IpcMain()
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     future.cancel()
     for channel, on in ("plain", plain), ("async", asynchronous), ("thread", threaded):
         on(ipc, channel, lambda event: future.result())
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         for channel in "plain", "async", "thread":
             with pytest.raises(RemoteError, match="CancelledError"):
                 await page.send_sync(channel)
 
 
 async def test_a_threaded_listener_that_exits() -> None:
-    ipc = main_with()
+    ipc = IpcMain()
     threaded(ipc, "x", lambda event: exit(3))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         with pytest.raises(RemoteError, match="SystemExit: 3"):
             await page.send_sync("x")
 
 
 async def test_both_kinds_of_listener() -> None:
-    ipc, ran = main_with(), list[str]()
+    ipc, ran = IpcMain(), list[str]()
     plain(ipc, "x", lambda event: ran.append("plain"))
     threaded(ipc, "x", lambda event: ran.append("thread"))
     asynchronous(ipc, "x", lambda event: ran.append("async"))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         with pytest.raises(ReplyNeverSent, match="'x': 3 listeners ran"):
             await page.send_sync("x")
     assert sorted(ran) == ["async", "plain", "thread"]
