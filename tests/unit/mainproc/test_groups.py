@@ -8,23 +8,40 @@ from typing import Any
 
 import pytest
 
-from mainproc import Answers, ConnectionClosed, DataCloneError, IpcTimeout, RemoteError
+from mainproc import (
+    Answers,
+    ConnectionClosed,
+    DataCloneError,
+    IpcMain,
+    IpcTimeout,
+    RemoteError,
+)
+from mainproc.testing import connected_aio
 from renderer.wire.limits import Limits
 from tests.unit.mainproc.page import connected, main_with
 
 
 async def test_a_broadcast_reaches_all_but_those_excluded() -> None:
-    ipc = main_with()
-    async with connected(ipc) as a, connected(ipc) as b, connected(ipc) as c:
+    ipc = IpcMain()
+    async with (
+        connected_aio(ipc) as a,
+        connected_aio(ipc) as b,
+        connected_aio(ipc) as c,
+    ):
         assert ipc.broadcast("to all", 1) == 3
         assert ipc.broadcast("not to b", exclude=b.contents) == 2
         assert ipc.broadcast("to a", exclude=[b.contents, c.contents]) == 1
         assert ipc.broadcast("end") == 3
         for page in (a, b, c):
-            await page.hears("end")
-        assert a.heard == [("to all", [1]), ("not to b", []), ("to a", []), ("end", [])]
-        assert b.heard == [("to all", [1]), ("end", [])]
-        assert c.heard == [("to all", [1]), ("not to b", []), ("end", [])]
+            await page.settle()
+        assert a.received == [
+            ("to all", (1,)),
+            ("not to b", ()),
+            ("to a", ()),
+            ("end", ()),
+        ]
+        assert b.received == [("to all", (1,)), ("end", ())]
+        assert c.received == [("to all", (1,)), ("not to b", ()), ("end", ())]
 
 
 async def test_one_that_does_not_keep_up_holds_up_nobody(
@@ -48,13 +65,13 @@ async def test_one_that_does_not_keep_up_holds_up_nobody(
 
 
 async def test_nobody_gets_what_cannot_be_sent() -> None:
-    ipc = main_with()
-    async with connected(ipc) as page:
+    ipc = IpcMain()
+    async with connected_aio(ipc) as page:
         with pytest.raises(DataCloneError):
             ipc.broadcast("x", object())
         assert ipc.broadcast("end") == 1
-        await page.hears("end")
-        assert page.heard == [("end", [])]
+        await page.settle()
+        assert page.received == [("end", ())]
 
 
 async def test_it_is_encoded_once() -> None:
@@ -64,16 +81,16 @@ async def test_it_is_encoded_once() -> None:
         times.append(value)
         return 1
 
-    ipc = main_with(default=default)
-    async with connected(ipc), connected(ipc):
+    ipc = IpcMain(default=default)
+    async with connected_aio(ipc), connected_aio(ipc):
         assert ipc.broadcast("x", object()) == 2
         assert len(times) == 1
 
 
 async def test_groups() -> None:
-    ipc = main_with()
+    ipc = IpcMain()
     assert ipc.to("nobody").send("x") == 0
-    async with connected(ipc) as a, connected(ipc) as b:
+    async with connected_aio(ipc) as a, connected_aio(ipc) as b:
         group = ipc.to("editors")
         a.contents.join("editors")
         a.contents.join("editors")
@@ -87,10 +104,10 @@ async def test_groups() -> None:
         a.contents.leave("editors")
         a.contents.leave("never joined")
         assert group.send("y") == 1
-        await b.hears("y")
-        await a.hears("x")
+        assert await b.wait_for("x") == await a.wait_for("x") == ()
+        assert await b.wait_for("y") == ()
         b.contents.close()
-        await b.until(lambda: not ipc.to("editors").web_contents)
+        assert not ipc.to("editors").web_contents
         b.contents.join("editors")
         assert b.contents.groups == ()
     assert ipc.to("all").web_contents == ()

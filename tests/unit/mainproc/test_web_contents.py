@@ -9,36 +9,37 @@ from typing import Any
 
 import pytest
 
-from mainproc import DuplicateHandler, NoListener, WebContents, app
+from mainproc import DuplicateHandler, IpcMain, NoListener, WebContents, app
+from mainproc.testing import connected_aio, isolated
 from tests.unit.mainproc.page import connected, main_with
 
 
 @pytest.fixture(autouse=True)
 def app_is_as_before() -> Iterator[None]:
-    yield
-    app.events.table.remove_all()
+    with isolated():
+        yield
 
 
 # ---- contents.ipc --------------------------------------------------------------------
 
 
 async def test_its_own_listeners_come_first_and_both_run() -> None:
-    ipc, ran = main_with(), list[str]()
+    ipc, ran = IpcMain(), list[str]()
     ipc.on("x", lambda event: ran.append("main"))
-    async with connected(ipc) as page, connected(ipc) as other:
+    async with connected_aio(ipc) as page, connected_aio(ipc) as other:
         page.contents.ipc.on("x", lambda event: ran.append("own"))
         page.send("x")
+        await page.settle()
         other.send("x")
-        await page.consumed()
-        await other.consumed()
+        await other.settle()
     assert ran == ["own", "main", "main"]
 
 
 async def test_its_own_handler_is_asked_in_place_of_mains() -> None:
-    ipc = main_with()
+    ipc = IpcMain()
     ipc.handle("x", lambda event: "main")
     ipc.handle("y", lambda event: "main")
-    async with connected(ipc) as page, connected(ipc) as other:
+    async with connected_aio(ipc) as page, connected_aio(ipc) as other:
         page.contents.ipc.handle("x", lambda event: "own")
         with pytest.raises(DuplicateHandler):
             page.contents.ipc.handle("x", lambda event: "twice")
@@ -53,7 +54,7 @@ async def test_sync_messages_reach_it() -> None:
     def double(event: Any, n: int) -> None:
         event.return_value = n * 2
 
-    async with connected(main_with()) as page:
+    async with connected_aio(IpcMain()) as page:
         page.contents.ipc.on("double", double)
         assert await page.send_sync("double", 21) == 42
         with pytest.raises(NoListener, match="did you mean 'double'"):
@@ -65,7 +66,7 @@ async def test_a_listener_of_its_own_may_be_made_when_it_comes() -> None:
         contents.ipc.handle("hello", lambda event: f"hello {contents.id}")
 
     with app.on("web-contents-created", arrived):
-        async with connected(main_with()) as page:
+        async with connected_aio(IpcMain()) as page:
             assert await page.invoke("hello") == f"hello {page.contents.id}"
 
 
@@ -73,23 +74,23 @@ async def test_a_listener_of_its_own_may_be_made_when_it_comes() -> None:
 
 
 async def test_it_is_connected_until_it_is_destroyed() -> None:
-    async with connected(main_with()) as page:
+    async with connected_aio(IpcMain()) as page:
         contents = page.contents
         assert contents.is_connected()
         assert not contents.is_destroyed()
         assert WebContents.from_id(contents.id) is contents
         assert contents in WebContents.get_all()
-        page.say_goodbye()
-        await page.until(contents.is_destroyed)
+        await page.aclose()
+        assert contents.is_destroyed()
         assert not contents.is_connected()
         assert WebContents.from_id(contents.id) is None
         assert contents not in WebContents.get_all()
 
 
 async def test_an_id_is_never_used_again() -> None:
-    ipc, ids = main_with(), list[int]()
+    ipc, ids = IpcMain(), list[int]()
     for _ in range(3):
-        async with connected(ipc) as page:
+        async with connected_aio(ipc) as page:
             ids.append(page.contents.id)
         del page
         gc.collect()
@@ -139,21 +140,21 @@ async def test_it_tells_when_it_is_destroyed(end: str, why: str) -> None:
 
 
 async def test_what_it_sent_before_goodbye_is_dispatched_first() -> None:
-    ipc, ran = main_with(), list[Any]()
+    ipc, ran = IpcMain(), list[Any]()
     ipc.on("x", lambda event, n: ran.append(n))
-    async with connected(ipc) as page:
+    async with connected_aio(ipc) as page:
         page.contents.on("destroyed", ran.append)
         for i in range(100):
-            page.put("x", i)
-        page.say_goodbye()
-        await page.until(lambda: len(ran) == 101)
+            page.send("x", i)
+        await page.aclose()
+        await page.settle()
     assert ran == [*range(100), "it said goodbye"]
 
 
 async def test_a_listener_that_raises_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with connected(main_with()) as page:
+    async with connected_aio(IpcMain()) as page:
         told = list[str]()
 
         def raises(reason: str) -> None:
@@ -165,14 +166,14 @@ async def test_a_listener_that_raises_is_logged(
         page.contents.on("destroyed", raises)
         page.contents.on("destroyed", raises_later)
         page.contents.on("destroyed", told.append)
-        page.say_goodbye()
-        await page.until(lambda: "KeyError" in caplog.text)
+        await page.aclose()
+        await page.settle()
         assert told == ["it said goodbye"]
         assert "ValueError: it said goodbye" in caplog.text
 
 
 async def test_there_are_no_other_events() -> None:
-    async with connected(main_with()) as page:
+    async with connected_aio(IpcMain()) as page:
         with pytest.raises(
             ValueError, match="no event 'crashed'; there is 'destroyed'"
         ):
@@ -185,16 +186,12 @@ async def test_there_are_no_other_events() -> None:
 
 
 async def test_it_tells_who_comes_and_who_goes() -> None:
-    told, ipc = list[Any](), main_with()
+    told, ipc = list[Any](), IpcMain()
     app.on("web-contents-created", lambda c: told.append(("created", c)))
     app.on("web-contents-destroyed", lambda c: told.append(("destroyed", c)))
     app.on("window-all-closed", lambda: told.append("all closed"))
-    async with connected(ipc) as a:
-        async with connected(ipc) as b:
-            pass
-        await a.until(lambda: len(told) == 3)
-        a.say_goodbye()
-        await a.until(lambda: len(told) == 5)
+    async with connected_aio(ipc) as a, connected_aio(ipc) as b:
+        pass
     assert told == [
         ("created", a.contents),
         ("created", b.contents),
