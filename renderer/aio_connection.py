@@ -15,7 +15,7 @@ from renderer.carrier import AioCarrier, AioLink, LinkBroken
 from renderer.patience import Patience, closed_early
 from renderer.reports import Reports
 from renderer.settings import Settings
-from renderer.tasks import Bell, start, start_hidden
+from renderer.tasks import Bell, hide, start_soon
 from renderer.wire import events
 from renderer.wire.errors import ConnectionClosed, IpcError, quote
 from renderer.wire.limits import DEFAULT_LIMITS
@@ -102,8 +102,8 @@ class AioConnection:
 
     def begin(self) -> None:
         """Look for main, in the background."""
-        self._life = start_hidden(self._live(), self.loop)
-        self._guard = start(self._watch(), self.loop)
+        self._life = hide(start_soon(self._live(), self.loop))
+        self._guard = start_soon(self._watch(), self.loop)
 
     @property
     def error(self) -> IpcError | None:

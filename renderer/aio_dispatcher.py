@@ -411,12 +411,20 @@ class AioDispatcher:
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         """Run a coroutine as a task; return it unless it has ended already."""
-        task = start(coroutine, self._loop)
+        task = start(self._hold(coroutine), self._loop)
         if task.done():
+            self._tasks.discard(task)
             return None
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
         return task
+
+    async def _hold(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        # It may ask where it runs before `start` has returned.
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+        await coroutine
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

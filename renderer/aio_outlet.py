@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, final
 
 from renderer.aio_calls import Invocation
 from renderer.carrier import AioLink
-from renderer.tasks import Bell, start_hidden
+from renderer.tasks import Bell, hide, start
 from renderer.wire import events
 from renderer.wire.errors import (
     ConnectionClosed,
@@ -159,7 +159,8 @@ class AioOutlet:
         try:
             number = session.put(parcel)
         except LocalProtocolError as error:  # it has ended, maybe just now
-            self._loop.call_soon(self._on_broken)
+            self._inside = False
+            self._on_broken()
             raise ConnectionClosed(str(error), "not-sent") from error
         finally:
             self._inside = False
@@ -347,7 +348,7 @@ class AioOutlet:
 
     def _start_writing(self, link: AioLink, frame: bytes | None) -> None:
         self._writing = True
-        task = start_hidden(self._write(link, frame), self._loop)
+        task = hide(start(self._write(link, frame), self._loop))
         self._writer = None if task.done() else task
 
     async def _write(self, link: AioLink, frame: bytes | None) -> None:

@@ -20,15 +20,19 @@ def start(
     return asyncio.Task(coroutine, loop=loop)
 
 
-def start_hidden(
+def start_soon(
     coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
 ) -> asyncio.Task[None]:
-    """Do the same for a task that `asyncio.run` does not find, and so not cancel.
+    """Return a new task that begins in the loop's next turn."""
+    return asyncio.Task(coroutine, loop=loop)
+
+
+def hide(task: asyncio.Task[None]) -> asyncio.Task[None]:
+    """Let `asyncio.run` not find a task, and so not cancel it; return it.
 
     At the end of a program asyncio.run cancels all tasks at once. Those that carry a
     connection must outlive the one that says Goodbye on it, which is found.
     """
-    task = start(coroutine, loop)
     if not task.done():
         _unregister(task)
     return task
@@ -83,4 +87,4 @@ class Bell:
 # "Extending asyncio" documents it; its stubs leave it out.
 _unregister: Any = getattr(asyncio, "_unregister_task")  # noqa: B009
 
-__all__ = ("STARTS_AT_ONCE", "Bell", "start", "start_hidden")
+__all__ = ("STARTS_AT_ONCE", "Bell", "hide", "start", "start_soon")
