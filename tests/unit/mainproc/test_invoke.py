@@ -254,18 +254,16 @@ async def test_a_deadline_counts_from_the_arrival() -> None:
 
     @ipc.handle("second")
     def _(event: Any) -> None:
-        left.append((event.remaining, asyncio.get_running_loop().time()))
+        left.append(event.remaining)
 
     async with connected(ipc) as page:
         page.call("first")
         reply = page.call("second", timeout=1000)
         page.flush()
-        began = asyncio.get_running_loop().time()
         await page.until(lambda: page.connection._work.full)  # noqa: SLF001
         asyncio.get_running_loop().call_later(0.05, go.set)
         await reply
-    remaining, at = left[0]
-    assert remaining <= 1000 - (at - began) + 0.01
+    assert left[0] < 999.96
 
 
 async def test_no_deadline() -> None:

@@ -87,7 +87,7 @@ def test_main_speaks_first_from_the_tests_thread(ipc: IpcMain) -> None:
 
 
 def test_listeners_run_on_mains_thread_which_all_probes_share(ipc: IpcMain) -> None:
-    threads, before = set[threading.Thread](), threading.active_count()
+    threads = set[threading.Thread]()
     ipc.on("x", lambda event: threads.add(threading.current_thread()))
     with connected(ipc) as left:
         left.send("x")
@@ -101,9 +101,9 @@ def test_listeners_run_on_mains_thread_which_all_probes_share(ipc: IpcMain) -> N
         assert ipc.web_contents == (left.contents,)
         left.send("x")
         left.settle()
-    assert len(threads) == 1
-    assert threading.current_thread() not in threads
-    assert threading.active_count() == before
+    (main,) = threads
+    assert main is not threading.current_thread()
+    assert not main.is_alive()
 
 
 def test_mains_of_their_own_do_not_know_each_other(ipc: IpcMain) -> None:
