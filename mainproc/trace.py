@@ -38,9 +38,10 @@ class Trace:
 
     def __init__(self, style: Style, file: IO[str] | None = None) -> None:
         self._style = style
-        self._file = sys.stderr if file is None else file
+        self._file: IO[str] | None = sys.stderr if file is None else file
         self._sessions: Sessions = WeakValueDictionary()
-        self._coloured = self._file.isatty() and not os.environ.get("NO_COLOR")
+        on_terminal = self._file is not None and self._file.isatty()
+        self._coloured = on_terminal and not os.environ.get("NO_COLOR")
 
     def link(self, link: AsyncLink, peer: str) -> AsyncLink:
         """Return a link that is the same, but for being traced.
@@ -72,6 +73,8 @@ class Trace:
             self._put(f"mainproc: cannot trace this: {quote(repr(error))}")
 
     def _put(self, line: str) -> None:
+        if self._file is None:  # closed from the start
+            return
         try:
             self._file.write(f"{line}\n")
             self._file.flush()
