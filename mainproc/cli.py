@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from textwrap import indent
@@ -58,6 +59,17 @@ To complete commands and options in bash (or zsh, or fish):
 @click.version_option(package_name="electron-ipc", prog_name="mainproc")
 def main() -> None:
     """Electron's ipc for every language."""
+    _fill_standard_files()
+
+
+def _fill_standard_files() -> None:
+    # Where one was closed, the next socket would take its place, and whoever writes
+    # there writes to it; libuv aborts when it closes such a socket.
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 for _command in COMMANDS:

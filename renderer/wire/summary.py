@@ -83,7 +83,8 @@ def _container(value: pb.Value) -> Iterator[str]:
 
 
 def _ext(value: pb.Value) -> Iterator[str]:
-    if value.ext == pb.EXT_DATE and len(value.items) == 1:
+    kinds = [item.WhichOneof("kind") for item in value.items[:2]]
+    if value.ext == pb.EXT_DATE and kinds == ["int_value"]:
         try:
             time = EPOCH + timedelta(microseconds=value.items[0].int_value)
         except OverflowError:

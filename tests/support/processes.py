@@ -41,11 +41,15 @@ def running_main(script: Path, *arguments: str) -> Iterator[RunningMain]:
     command = [sys.executable, "-m", "mainproc", "run", *arguments]
     if "--listen" not in arguments:
         command += ["--listen", "127.0.0.1:0"]
+    with running_command(*command, "--ready", "json", str(script)) as main:
+        yield main
+
+
+@contextmanager
+def running_command(*command: str) -> Iterator[RunningMain]:
+    """Run a command that is a main process, with `--ready json`, for a while."""
     process = subprocess.Popen(
-        [*command, "--ready", "json", str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     with process:
         try:
