@@ -37,7 +37,9 @@ MAIN: Final = """
         print(await child.wait(), flush=True)
 """
 
-HOLDS: Final = MAIN.replace("print(await child.wait(), flush=True)", "time.sleep(1000)")
+# In short sleeps: Python may miss a signal that comes just before a long one begins.
+HOLD: Final = "while True: time.sleep(0.01)"
+HOLDS: Final = MAIN.replace("print(await child.wait(), flush=True)", HOLD)
 
 WAITS: Final = "from renderer import ipc; ipc.wait()"
 
