@@ -15,6 +15,7 @@ from mainproc import client, runner, script
 from mainproc.client_commands import COMMANDS
 from mainproc.config import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 from mainproc.json_values import FORMS
+from mainproc.reminder import remind_of_nothing
 from mainproc.runner import Settings, addresses_of, run_main
 from renderer.wire.errors import IpcError
 
@@ -156,6 +157,7 @@ def run(
     try:
         ipc = script.load(target, args)
         if not (runner.has_served or ipc.served):
+            remind_of_nothing(ipc, target)
             run_main(ipc, Settings(addresses_of(DEFAULT_ADDRESS)))
     except script.ScriptFailed:
         sys.exit(client.FAILED)

@@ -1,4 +1,4 @@
-"""A word to those whose script ends before it has served anybody."""
+"""A word to those whose script serves nobody, or has nothing to serve."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from mainproc import runner
+from mainproc.application import app
 from mainproc.ipc_main import IpcMain
 
 
@@ -31,6 +32,20 @@ def _remind(ipc: IpcMain, name: str) -> None:
     sys.stderr.write(
         f"mainproc: {name} registered {count} but never ran; end it with "
         f"mainproc.run() or start it with 'mainproc run {name}'\n"
+    )
+
+
+def remind_of_nothing(ipc: IpcMain, target: str) -> None:
+    """Say that what is about to be served has no listener and no handler.
+
+    Most often they are on another `IpcMain` than the one that is served. Whoever
+    listens to the application may register them when a renderer comes.
+    """
+    if ipc.table.registrations() or app.events.table.registrations():
+        return
+    sys.stderr.write(
+        f"mainproc: {target} has registered no listener and no handler on the IpcMain "
+        "that is served; another one is served by 'mainproc run MODULE:NAME'\n"
     )
 
 

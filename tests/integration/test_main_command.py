@@ -349,11 +349,23 @@ def test_nothing_to_say_at_exit(write: Write, end: str) -> None:
     assert "never ran" not in err
 
 
-def test_help_and_version() -> None:
-    for arguments in ["--help"], ["run", "--help"], ["demo", "--help"], ["--version"]:
-        result = CliRunner().invoke(command, arguments)
-        assert (result.exit_code, result.stderr) == (0, "")
-        assert result.stdout
-    code, out, err = run_python("-m", "mainproc", "--version")
-    assert (code, err) == (0, "")
-    assert out.startswith("mainproc, version ")
+NOTHING = "has registered no listener and no handler on the IpcMain that is served"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("from mainproc import IpcMain\nIpcMain().handle('x', id)", True),
+        ("from mainproc import ipc\nipc.handle('x', id)", False),
+        ("from mainproc import app\napp.on('web-contents-created', id)", False),
+    ],
+)
+def test_a_word_on_nothing_to_serve(write: Write, text: str, said: bool) -> None:
+    path = write("main.py", text)
+    with running_main(path) as running:
+        _, _, err = running.stop()
+    line = (
+        f"mainproc: {path} {NOTHING}; another one is served by "
+        "'mainproc run MODULE:NAME'\n"
+    )
+    assert err == (line if said else "")
