@@ -16,7 +16,6 @@ from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.session import Role, Session
 from renderer.wire.state import State
 from renderer.wire.terms import introduction
-from renderer.wire.values import Default
 
 PATIENCE = 10.0
 
@@ -223,9 +222,9 @@ class Page:
         return self.session.state is State.CLOSED
 
 
-def main_with(default: Default | None = None, **limits: Any) -> IpcMain:
+def main_with(**limits: Any) -> IpcMain:
     """Return a main of its own, with these limits."""
-    return IpcMain(default=default, limits=Limits(**limits))
+    return IpcMain(limits=Limits(**limits))
 
 
 @asynccontextmanager
