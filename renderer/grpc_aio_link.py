@@ -86,9 +86,11 @@ class GrpcAioLink:
             call = self._call
             raise stream_error(await call.code(), await call.details()) from None
         except asyncio.CancelledError:
-            if not self._call.cancelled() or _is_cancelling():
+            if _is_cancelling():
                 raise
-            return None  # by `cut`
+            # By `cut`; or asyncio.run has cancelled gRPC's own tasks.
+            self._call.cancel()
+            return None
         return None if frame is _EOF else cast("bytes", frame)
 
     async def write(self, frame: bytes) -> None:
@@ -102,7 +104,7 @@ class GrpcAioLink:
         except _OVER as error:
             raise self._gone() from error
         except asyncio.CancelledError:
-            if not self._call.cancelled() or _is_cancelling():
+            if _is_cancelling():
                 raise
             raise self._gone() from None
 

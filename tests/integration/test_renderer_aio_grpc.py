@@ -1,0 +1,543 @@
+"""The asyncio renderer over real sockets; main in the same loop or another process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mainproc
+from mainproc import IpcMain
+from mainproc.server import MainProcess
+from renderer import aio
+from renderer.aio import (
+    ConnectionClosed,
+    IpcRenderer,
+    IpcTimeout,
+    NoHandler,
+    NoListener,
+    Overloaded,
+    RemoteError,
+    ReplyNeverSent,
+)
+from renderer.grpc_aio_link import GrpcAioCarrier
+from renderer.settings import Settings
+from renderer.wire.errors import IpcError
+from tests.support.memory import MemoryMain, served
+from tests.support.processes import PATIENCE, running_main
+
+
+@pytest.fixture
+def ipc_main() -> IpcMain:
+    return IpcMain()
+
+
+@pytest.fixture
+async def main(ipc_main: IpcMain) -> AsyncIterator[MainProcess]:
+    async with mainproc.serve(ipc_main, listen="127.0.0.1:0") as main:
+        yield main
+
+
+@pytest.fixture
+async def ipc(main: MainProcess) -> AsyncIterator[IpcRenderer]:
+    async with IpcRenderer(main.address) as ipc:
+        yield ipc
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.001)
+            assert not asyncio.current_task().cancelling()  # type: ignore[union-attr]
+
+
+async def test_everything_in_order(ipc_main: IpcMain, ipc: IpcRenderer) -> None:
+    seen: list[object] = []
+
+    @ipc_main.on("number")
+    def number(event: Any, value: int) -> None:
+        seen.append(value)
+
+    @ipc_main.on("sync")
+    def sync(event: Any, value: int) -> None:
+        seen.append(value)
+        event.return_value = value * 2
+
+    @ipc_main.handle("invoke")
+    async def invoke(event: Any, value: int) -> int:
+        seen.append(value)
+        event.sender.send("progress", value)
+        return value * 3
+
+    progress: list[int] = []
+    ipc.on("progress", progress.append)
+    asked: list[Any] = []
+    for value in range(0, 300, 3):
+        ipc.send("number", value)
+        asked += (ipc.send_sync("sync", value + 1), ipc.invoke("invoke", value + 2))
+    answers = await asyncio.gather(*asked)
+    assert seen == list(range(300))
+    assert answers[:4] == [2, 6, 8, 15]
+    assert progress == list(range(2, 300, 3))
+
+
+async def test_many_events_go_round(ipc_main: IpcMain, ipc: IpcRenderer) -> None:
+    @ipc_main.on("echo")
+    def echo(event: Any, value: int) -> None:
+        event.sender.send("echoed", value)
+
+    got: list[int] = []
+    done = asyncio.Event()
+
+    @ipc.on("echoed")
+    def echoed(value: int) -> None:
+        got.append(value)
+        if len(got) == 10_000:
+            done.set()
+
+    for value in range(10_000):
+        ipc.send("echo", value)
+        if value % 1_000 == 0:
+            await ipc.drain()
+    async with asyncio.timeout(PATIENCE):
+        await done.wait()
+    assert got == list(range(10_000))
+
+
+async def test_errors(ipc_main: IpcMain, ipc: IpcRenderer) -> None:
+    ipc_main.on("silent", lambda event: None)
+
+    @ipc_main.handle("bad")
+    def bad(event: Any) -> None:
+        raise ValueError("boom")
+
+    @ipc_main.handle("for ever")
+    async def for_ever(event: Any) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(RemoteError, match="remote method 'bad': ValueError: boom"):
+        await ipc.invoke("bad")
+    with pytest.raises(NoHandler):
+        await ipc.invoke("silent")
+    with pytest.raises(NoListener):
+        await ipc.send_sync("nobody")
+    with pytest.raises(ReplyNeverSent):
+        await ipc.send_sync("silent")
+    with pytest.raises(IpcTimeout):
+        await ipc.invoke("for ever", timeout=0.01)
+
+
+async def test_cancelling_reaches_the_handler(
+    ipc_main: IpcMain, ipc: IpcRenderer
+) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    @ipc_main.handle("x")
+    async def handler(event: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    reply = ipc.invoke("x")
+    await begun.wait()
+    reply.cancel()
+    async with asyncio.timeout(PATIENCE):
+        await cancelled.wait()
+
+
+async def test_main_asks(ipc_main: IpcMain, ipc: IpcRenderer) -> None:
+    @ipc.handle("add")
+    async def add(a: int, b: int) -> int:
+        await asyncio.sleep(0)
+        return a + b
+
+    cancelled = asyncio.Event()
+
+    @ipc.handle("for ever")
+    async def for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    (contents,) = ipc_main.web_contents
+    assert await contents.invoke("add", 1, 2) == 3
+    with pytest.raises(NoHandler):
+        await contents.invoke("nothing")
+    with pytest.raises(IpcTimeout):
+        await contents.invoke("for ever", timeout=0.01)
+    async with asyncio.timeout(PATIENCE):
+        await cancelled.wait()
+
+
+async def test_large_messages(ipc_main: IpcMain, ipc: IpcRenderer) -> None:
+    ipc_main.handle("length", lambda event, value: (len(value), value))
+    large = b"x" * (9 * 1024 * 1024)
+    assert await ipc.invoke("length", large) == [len(large), large]
+
+
+async def test_closing_ends_the_session_in_order(
+    ipc_main: IpcMain, main: MainProcess
+) -> None:
+    seen: list[int] = []
+    ipc_main.on("x", lambda event, value: seen.append(value))
+    async with IpcRenderer(main.address, title="left") as ipc:
+        (contents,) = ipc_main.web_contents
+        assert (contents.title, contents.id) == ("left", ipc.id)
+        ended: list[str] = []
+        contents.on("destroyed", ended.append)
+        for value in range(1_000):
+            ipc.send("x", value)
+    assert seen == list(range(1_000))
+    await until(lambda: ended)
+    assert "broke" not in ended[0]
+    await ipc.connect()
+    assert ipc.id != contents.id
+    await ipc.aclose()
+
+
+async def test_mains_goodbye(ipc_main: IpcMain, ipc: IpcRenderer) -> None:
+    heard: list[int] = []
+    ipc.on("x", heard.append)
+    (contents,) = ipc_main.web_contents
+    for value in range(100):
+        contents.send("x", value)
+    contents.close("see you")
+    async with asyncio.timeout(PATIENCE):
+        assert await ipc.wait() is True
+    assert heard == list(range(100))
+    with pytest.raises(ConnectionClosed, match="said goodbye: see you"):
+        ipc.send("y")
+
+
+async def test_a_main_that_stops(ipc_main: IpcMain) -> None:
+    async with (
+        mainproc.serve(ipc_main, listen="127.0.0.1:0") as main,
+        IpcRenderer(main.address) as ipc,
+    ):
+        waiting = asyncio.ensure_future(ipc.wait())
+        await main.stop(0)
+        async with asyncio.timeout(PATIENCE):
+            assert await waiting is True
+
+
+async def test_a_slow_main_and_a_full_window(
+    ipc_main: IpcMain, ipc: IpcRenderer
+) -> None:
+    gate = asyncio.Event()
+    ipc_main.on("hold", lambda event: gate.wait())
+
+    for _ in range(1_000):
+        ipc.send("hold")
+    for _ in range(65_536 - 1_000):
+        ipc.send("hold")
+    text = r"^65,536 messages \(\d\.\d MiB\) wait for main; await ipc.drain\(\)$"
+    with pytest.raises(Overloaded, match=text):
+        ipc.send("hold")
+    draining = asyncio.ensure_future(ipc.drain())
+    gate.set()
+    async with asyncio.timeout(PATIENCE):
+        await draining
+        await ipc.flush(PATIENCE)
+
+
+async def test_a_session_over_a_unix_socket(ipc_main: IpcMain, tmp_path: Path) -> None:
+    ipc_main.handle("x", lambda event: 1)
+    address = f"unix:{tmp_path}/main.sock"
+    async with (
+        mainproc.serve(ipc_main, listen=address),
+        IpcRenderer(address) as ipc,
+    ):
+        assert await ipc.invoke("x") == 1
+
+
+async def test_a_main_that_comes_late(ipc_main: IpcMain) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    ipc_main.handle("x", lambda event: 1)
+    ipc = IpcRenderer(address, connect_timeout=PATIENCE)
+    reply = ipc.invoke("x")
+    await until(lambda: ipc._connection and ipc._connection._refused)  # noqa: SLF001
+    async with mainproc.serve(ipc_main, listen=address):
+        assert await reply == 1
+        await ipc.aclose()
+
+
+async def test_nobody_there() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ipc = IpcRenderer(address, connect_timeout=0.1)
+        with pytest.raises(ConnectionClosed, match=f"no main process at {address}"):
+            await ipc.invoke("x")
+        ipc.send("y")
+        with pytest.raises(ConnectionClosed, match="not sent: 1 message"):
+            await ipc.aclose()
+
+
+async def test_what_answers_there_is_something_else() -> None:
+    from grpc import aio as grpc_aio
+
+    server = grpc_aio.server()
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    with pytest.raises(ConnectionClosed, match=r"no main process of electron-ipc"):
+        await aio.connect(f"127.0.0.1:{port}")
+    await server.stop(None)
+
+
+async def test_a_link_that_is_cut_at_once(main: MainProcess) -> None:
+    carrier = GrpcAioCarrier(main.address)
+    link = carrier.open()
+    link.cut()
+    assert await link.read() is None
+    with pytest.raises(ConnectionClosed, match="the stream is over"):
+        await link.write(b"")
+    await link.finish()
+    await carrier.close()
+
+
+async def test_a_link_that_is_cut_while_it_is_read(main: MainProcess) -> None:
+    carrier = GrpcAioCarrier(main.address, token="secret")
+    link = carrier.open()
+    session = Settings().session()
+    session.attach()
+    hello = session.next_frame(0.0)
+    assert hello is not None
+    await link.write(hello)
+    assert await link.read()
+    reading = asyncio.ensure_future(link.read())
+    await asyncio.sleep(0)
+    link.cut()
+    async with asyncio.timeout(PATIENCE):
+        assert await reading is None
+    await carrier.close()
+
+
+async def test_a_status_is_told() -> None:
+    with served(MemoryMain()) as (_, address):
+        carrier = GrpcAioCarrier(address)
+        call: Any = carrier._channel.stream_stream("/nothing")()  # noqa: SLF001
+        from renderer.grpc_aio_link import GrpcAioLink
+
+        link = GrpcAioLink(call)
+        with pytest.raises(IpcError, match="no main process of electron-ipc"):
+            await link.read()
+        await carrier.close()
+
+
+# ---- other processes -----------------------------------------------------------------
+
+MAIN = """
+    from mainproc import ipc
+
+    seen = []
+
+    @ipc.on("number")
+    def _(event, number):
+        seen.append(number)
+        if number == "print":
+            print(seen[:-1], flush=True)
+
+    @ipc.handle("add")
+    def _(event, a, b):
+        return a + b
+
+    @ipc.on("say")
+    def _(event, what):
+        event.sender.send("said", what)
+        event.sender.on("destroyed", lambda why: print("destroyed", why, flush=True))
+
+    @ipc.on("goodbye")
+    def _(event):
+        event.sender.close()
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[str, str], Path]:
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def other(script: Callable[[str, str], Path]) -> Iterator[Any]:
+    with running_main(script("main.py", MAIN)) as main:
+        yield main
+
+
+def run_page(address: str, *command: str | Path) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, *command],
+        env={**os.environ, "ELECTRON_IPC_ADDRESS": address},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+WAYS = pytest.mark.parametrize("way", [(), ("-m", "renderer")], ids=["python", "-m"])
+
+
+@WAYS
+def test_a_page_of_another_process(
+    other: Any, script: Callable[[str, str], Path], way: tuple[str, ...]
+) -> None:
+    page = script(
+        "page.py",
+        """
+        import asyncio
+        from renderer.aio import ipc
+
+        @ipc.on("said")
+        async def _(what):
+            print("said", what)
+            ipc.send("goodbye")
+
+        async def main():
+            ipc.send("say", "hello")
+            print(await ipc.invoke("add", 1, 2))
+            print(await ipc.wait())
+
+        asyncio.run(main())
+        """,
+    )
+    code, out, err = run_page(other.address, *way, page)
+    assert (code, err) == (0, "")
+    assert sorted(out.splitlines()) == ["3", "True", "said hello"]
+
+
+@WAYS
+def test_a_page_need_not_close(
+    other: Any, script: Callable[[str, str], Path], way: tuple[str, ...]
+) -> None:
+    page = script(
+        "page.py",
+        """
+        import asyncio
+        from renderer.aio import ipc
+
+        ipc.on("said", lambda what: print(what))
+
+        async def main():
+            for number in range(1000):
+                ipc.send("number", number)
+            ipc.send("number", "print")
+            ipc.send("say", "bye")
+
+        asyncio.run(main())
+        print("and again")
+
+        async def again():
+            assert await ipc.invoke("add", 1, 2) == 3
+
+        asyncio.run(again())
+        """,
+    )
+    code, out, err = run_page(other.address, *way, page)
+    assert (code, out, err) == (0, "bye\nand again\n", "")
+    assert other.next_line() == str(list(range(1000)))
+    assert "broke" not in other.next_line()
+
+
+@WAYS
+def test_a_page_without_main(
+    script: Callable[[str, str], Path], way: tuple[str, ...]
+) -> None:
+    page = script(
+        "page.py",
+        """
+        import asyncio
+        from renderer.aio import IpcRenderer
+
+        async def main():
+            async with IpcRenderer(connect_timeout=0.1):
+                pass
+
+        asyncio.run(main())
+        """,
+    )
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, out, err = run_page(address, *way, page)
+    assert out == ""
+    text = f"no main process at {address} after 0.1 s"
+    if way:
+        assert (code, err.count("\n")) == (3, 1)
+        assert err.startswith(f"renderer: {text}")
+    else:
+        assert code == 1
+        assert text in err.splitlines()[-2]
+
+
+def test_a_main_that_is_killed(other: Any, script: Callable[[str, str], Path]) -> None:
+    page = script(
+        "page.py",
+        """
+        import asyncio, os, signal, sys
+        from renderer.aio import ConnectionClosed, ipc
+
+        async def main():
+            ipc.on_disconnect(lambda: print("disconnected"))
+            await ipc.invoke("add", 1, 2)
+            os.kill(int(sys.argv[1]), signal.SIGKILL)
+            print(await ipc.wait())
+            await ipc.aclose()
+
+        asyncio.run(main())
+        """,
+    )
+    code, out, err = run_page(other.address, page, str(other.process.pid))
+    assert (code, out, err) == (0, "disconnected\nFalse\n", "")
+
+
+def test_ctrl_c_says_goodbye(other: Any, script: Callable[[str, str], Path]) -> None:
+    page = script(
+        "page.py",
+        """
+        import asyncio
+        from renderer.aio import ipc
+
+        async def main():
+            ipc.on("said", lambda _: None)
+            ipc.send("say", "x")
+            await ipc.flush()
+            print("ready", flush=True)
+            await ipc.wait()
+
+        asyncio.run(main())
+        """,
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "renderer", page],
+        env={**os.environ, "ELECTRON_IPC_ADDRESS": other.address},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (130, "")
+    assert "broke" not in other.next_line()
