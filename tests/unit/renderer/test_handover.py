@@ -84,10 +84,11 @@ def test_a_message_is_consumed_when_the_loop_is_through_with_it(
         main.send("x", 1)
         everything_handed_over(main, ipc)
         request_ack(main)
+        ipc.send("y")
         ipc.flush()  # its frame takes an ack along, if one is due
         assert not main.noted_of(events.Acked)
-        loop.until(lambda: heard)
-        request_ack(main)
+        main.send("x", 2)  # the loop is through with all before when it comes to this
+        loop.until(lambda: heard == [1, 2])
         assert main.wait_for(events.Acked)[-1].number > 0
 
 
