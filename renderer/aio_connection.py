@@ -89,7 +89,6 @@ class AioConnection:
             default=settings.default,
             before=before,
         )
-        self._patience = Patience(self.address, settings.connect_timeout)
         self._link: AioLink | None = None
         self._lost = 0  # events that were accepted, and there was no main
         self._unsent = 0  # events and calls that main's window had no room for
@@ -172,29 +171,27 @@ class AioConnection:
         self._bell.ring()
 
     async def _reach_main(self) -> None:
-        patience = self._patience
-        self._later(patience.first_doubt.left or 0.0, self._doubt)
-        self._later(patience.deadline.left or 0.0, self._cut_unopened)
-        while not self._leaving:
+        # The first may have to load grpc, which is not main's fault.
+        carrier = self._carrier()
+        patience = Patience(self.address, self._settings.connect_timeout)
+        self._later(patience.first_doubt.left or 0.0, patience.doubt)
+        self._later(patience.deadline.left or 0.0, self._cut_attempt)
+        while True:
             self._refused = None
-            await self._carry()
+            await self._carry(carrier)
             if self.opened:
                 return
             pause = patience.next_pause(self._refused)
-            await self._bell.wait_until(lambda: self._leaving, pause)
-        raise closed_early()
+            if await self._bell.wait_until(lambda: self._leaving, pause):
+                raise closed_early()
+            carrier = self._carrier()
 
-    def _doubt(self) -> None:
-        if not self.opened:
-            self._patience.doubt()
-
-    def _cut_unopened(self) -> None:
-        if not self.opened and self._link is not None:
+    def _cut_attempt(self) -> None:
+        if self._link is not None:
             self._link.cut()
 
-    async def _carry(self) -> None:
+    async def _carry(self, carrier: AioCarrier) -> None:
         """Carry a session over a link, from Hello to the end of both."""
-        carrier = self._carrier()
         try:
             self._link = link = carrier.open()
             self._outlet.attach(self._settings.session(), link)
@@ -221,7 +218,10 @@ class AioConnection:
             while (frame := await link.read()) is not None:
                 for event in self._outlet.receive(frame):
                     self._note(event)
-                self.dispatcher.advance()
+                if self.dispatcher.is_through:
+                    self.paused()
+                else:
+                    self.dispatcher.advance()
         except IpcError as error:
             return error
         return None

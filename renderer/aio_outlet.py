@@ -209,7 +209,10 @@ class AioOutlet:
         return False
 
     def advance(self) -> None:
-        """Put on the session what waits here, as far as main's window admits it."""
+        """Put on the session what waits here, as far as main's window admits it.
+
+        Flush afterwards.
+        """
         session = self._session
         while self._waiting and session is not None:
             parcel, sender = self._waiting[0]
@@ -226,7 +229,6 @@ class AioOutlet:
                 self._weigh(parcel, 1)
                 break  # `stop` follows
         self._bell.ring()
-        self.flush()
 
     # ---- the session -----------------------------------------------------------------
 

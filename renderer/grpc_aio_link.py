@@ -21,6 +21,8 @@ from renderer.wire.link import Fate
 _aio: Any = aio  # its stubs leave `EOF` out
 _EOF: Final = _aio.EOF
 
+_SETTLE_S: Final = 0.02
+
 # What grpc.aio raises from writing when a call is over.
 _OVER: Final = (
     grpc.RpcError,
@@ -51,14 +53,19 @@ class GrpcAioCarrier:
         self._metadata = bearer(token)
         # Without serializers gRPC passes bytes through; its types do not know.
         self._stream: Any = self._channel.stream_stream(STREAM)
+        self._link: GrpcAioLink | None = None
 
     def open(self) -> GrpcAioLink:
         """Begin a link; see `AioCarrier`."""
-        return GrpcAioLink(self._stream(metadata=self._metadata))
+        self._link = GrpcAioLink(self._stream(metadata=self._metadata))
+        return self._link
 
     async def close(self) -> None:
         """Close the channel; see `AioCarrier`."""
         await self._channel.close()
+        if self._link is not None and self._link.was_cut:
+            # gRPC tells of what it has cancelled, and the loop may be about to end.
+            await asyncio.sleep(_SETTLE_S)
 
 
 @final
@@ -72,6 +79,8 @@ class GrpcAioLink:
     """
 
     def __init__(self, call: Any) -> None:
+        self.was_cut = False
+        """It did not end by itself."""
         self._call = call
 
     async def read(self) -> bytes | None:
@@ -89,7 +98,7 @@ class GrpcAioLink:
             if _is_cancelling():
                 raise
             # By `cut`; or asyncio.run has cancelled gRPC's own tasks.
-            self._call.cancel()
+            self.cut()
             return None
         return None if frame is _EOF else cast("bytes", frame)
 
@@ -117,6 +126,7 @@ class GrpcAioLink:
 
     def cut(self) -> None:
         """Cancel the call; whoever reads comes to its end."""
+        self.was_cut = True
         self._call.cancel()
 
     def _gone(self) -> ConnectionClosed:
