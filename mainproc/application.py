@@ -52,7 +52,7 @@ class App:
 
     def __init__(self) -> None:
         self.events: Final = Emitter(_EVENTS)
-        """Who listens to what."""
+        """Who listens to what (@private)."""
         self._mains: list[Serving] = []
         self._quitting = False
 
@@ -130,13 +130,15 @@ class App:
     # ---- from main processes, on their loops -----------------------------------------
 
     def serves(self, main: Serving) -> None:
-        """Note that a main process serves, and tell."""
+        """Note that a main process serves, and tell (@private)."""
         self._mains.append(main)
         if len(self._mains) == 1:
             self.emit("ready")
 
     async def before_quit(self, main: Serving, grace: float) -> None:
-        """Tell that a main process is about to stop; wait for who has to do something.
+        """Tell that a main process is about to stop (@private).
+
+        It waits for those who have something to do.
 
         Args:
             main: the main process.
@@ -151,16 +153,20 @@ class App:
             await asyncio.wait(tasks, timeout=grace)
 
     def emit(self, event: AppEvent, *args: object) -> list[asyncio.Task[None]]:
-        """Call the listeners of an event; return the tasks of those `async def`."""
+        """Call the listeners of an event (@private).
+
+        Returns:
+            The tasks of those that are `async def`.
+        """
         return self.events.emit(event, *args)
 
     def web_contents_created(self, contents: WebContents) -> None:
-        """Tell that a renderer has come."""
+        """Tell that a renderer has come (@private)."""
         self._quitting = False
         self.emit("web-contents-created", contents)
 
     def web_contents_destroyed(self, contents: WebContents) -> None:
-        """Tell that a renderer is gone, and whether it was the last."""
+        """Tell that a renderer is gone, and whether it was the last (@private)."""
         self.emit("web-contents-destroyed", contents)
         if not (self._quitting or WebContents.get_all()):
             self.emit("window-all-closed")

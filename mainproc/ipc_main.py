@@ -33,12 +33,17 @@ class IpcMain(Channels):
     ) -> None:
         super().__init__()
         self.limits = limits
+        """What renderers may do."""
         self.default = default
+        """Converts values that have no form on the wire."""
         self.dispatcher = Dispatcher(self.table, default=default)
+        """Calls listeners and handlers (@private)."""
         self.renderers: set[WebContents] = set()
+        """Those that are there (@private)."""
         self.groups = Groups()
+        """Who is in which group (@private)."""
         self.served = False
-        """It has been served at least once."""
+        """It has been served at least once (@private)."""
 
     @property
     def web_contents(self) -> tuple[WebContents, ...]:

@@ -53,8 +53,9 @@ class MainProcess:
         self._paths: list[UnixPath] = []
         self._stopping: asyncio.Task[None] | None = None
         self.home = Home()
+        """Its loop (@private)."""
         self.on_quit: Callable[[int], object] | None = None
-        """What `app.quit` does, with its code, in place of `stop`."""
+        """What `app.quit` does, with its code, in place of `stop` (@private)."""
 
     @property
     def address(self) -> str:
@@ -62,7 +63,7 @@ class MainProcess:
         return self.addresses[0] if self.addresses else ""
 
     async def start(self, listen: Sequence[str]) -> None:
-        """Listen on addresses, and serve.
+        """Listen on addresses, and serve (@private).
 
         Raises:
             AddressInUse: one of them cannot be had. None is listened on then.
@@ -84,7 +85,7 @@ class MainProcess:
         app.serves(self)
 
     def quit(self, code: int) -> None:
-        """Stop because the application quits; on main's loop."""
+        """Stop because the application quits; on main's loop (@private)."""
         if self.on_quit is not None:
             self.on_quit(code)
         else:

@@ -141,7 +141,9 @@ class WebContents:
     )
 
     home: Home
+    """Main's loop (@private)."""
     work: Work
+    """What runs for this renderer (@private)."""
 
     def __init__(
         self,
@@ -155,6 +157,7 @@ class WebContents:
         self.title = title
         self.url = url
         self.line: Line | None = None
+        """The way to the renderer; None for a one-shot (@private)."""
         self._default = default
         self._groups = groups or Groups()
         # Made when they are wanted: most renderers need neither.
@@ -163,7 +166,7 @@ class WebContents:
         self._fate: str | None = None  # why it is destroyed
 
     def connect_line(self, line: Line) -> None:
-        """Say how messages get to this renderer; one-shots have no way."""
+        """Say how messages get to this renderer; one-shots have no way (@private)."""
         self.line = line
         _all[self.id] = self
 
@@ -183,7 +186,7 @@ class WebContents:
 
     @property
     def own_table(self) -> ListenerTable | None:
-        """What is registered there; None if nothing ever was."""
+        """What is registered there; None if nothing ever was (@private)."""
         return None if self._channels is None else self._channels.table
 
     @overload
@@ -225,7 +228,7 @@ class WebContents:
             self.home.later(emitter.call, listener, "destroyed", self._fate)
 
     def destroyed(self, why: str) -> None:
-        """Tell that the renderer is gone, once; on main's loop."""
+        """Tell that the renderer is gone, once; on main's loop (@private)."""
         self._fate = why
         if self._events is not None:
             self._events.emit("destroyed", why)

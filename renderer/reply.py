@@ -91,7 +91,9 @@ class Reply(Future[T]):
     def __init__(self, channel: str, id: int, line: Line) -> None:
         super().__init__()
         self.number = 0
+        """The number of the call's message; 0 before it has one (@private)."""
         self.id = id
+        """The call's id (@private)."""
         self._channel = channel
         self._line = line
         self._decoding = threading.RLock()  # a signal handler may look, too
@@ -101,7 +103,7 @@ class Reply(Future[T]):
     # ---- from the connection ---------------------------------------------------------
 
     def replied(self, event: Replied) -> None:
-        """Take the reply. A result is decoded by who asks for it."""
+        """Take the reply. A result is decoded by who asks for it (@private)."""
         if event.reply.HasField("failure"):
             try:
                 messages.read_result(event.reply, self._channel)
@@ -115,7 +117,7 @@ class Reply(Future[T]):
             pass  # cancelled meanwhile
 
     def failed(self, error: IpcError) -> None:
-        """Take the reason why there will be no reply."""
+        """Take the reason why there will be no reply (@private)."""
         self._unseen = error
         try:
             self.set_exception(error)
@@ -123,7 +125,7 @@ class Reply(Future[T]):
             self._unseen = None
 
     def answered(self, result: T) -> None:
-        """Take a result that needs no decoding."""
+        """Take a result that needs no decoding (@private)."""
         self._value.append(result)
         try:
             self.set_result(result)
@@ -131,11 +133,14 @@ class Reply(Future[T]):
             pass  # cancelled meanwhile
 
     def when_done(self, fn: Callable[[Future[T]], object]) -> None:
-        """Call a function when this is done, at once and on whichever thread."""
+        """Call a function when this is done (@private).
+
+        At once, and on whichever thread.
+        """
         super().add_done_callback(fn)
 
     def forgive(self) -> None:
-        """Do not log the failure if nobody looks at it."""
+        """Do not log the failure if nobody looks at it (@private)."""
         self._unseen = None
 
     # ---- for the caller --------------------------------------------------------------
@@ -172,7 +177,7 @@ class Reply(Future[T]):
         return self._decode(event)
 
     def check_wait(self) -> None:
-        """Refuse to block the thread that the reply needs.
+        """Refuse to block the thread that the reply needs (@private).
 
         Raises:
             RuntimeError: this is it: main's own event loop.
