@@ -218,16 +218,14 @@ class AioOutlet:
             parcel, sender = self._waiting[0]
             if not session.admits(parcel):
                 break
-            self._waiting.popleft()
-            self._weigh(parcel, -1)
             try:
                 self._put_now(parcel, sender)
             except PayloadTooLarge as error:
                 _refused(error, sender)
             except ConnectionClosed:
-                self._waiting.appendleft(_Waiting(parcel, sender))
-                self._weigh(parcel, 1)
-                break  # `stop` follows
+                return  # all that waits was failed
+            self._waiting.popleft()
+            self._weigh(parcel, -1)
         self._bell.ring()
 
     # ---- the session -----------------------------------------------------------------

@@ -157,3 +157,22 @@ async def test_a_forked_child_is_told(main: MemoryMain, ipc: MemoryAioRenderer) 
         f"IpcError: opened in process {os.getpid()}, not usable after fork; "
         "connect again; False"
     )
+
+
+async def test_a_forked_child_connects_anew(
+    main: MemoryMain, ipc: MemoryAioRenderer
+) -> None:
+    await ipc.connect()
+    mine, ipc._pid = ipc._pid, 1  # noqa: SLF001
+    for use in (lambda: ipc.send("x"), lambda: ipc.invoke("x")):
+        with pytest.raises(IpcError, match="opened in process 1, not usable after"):
+            use()
+    await ipc.aclose()  # the parent's goes on
+    parents = ipc._connection  # noqa: SLF001
+    await ipc.connect()
+    assert ipc.id == 2
+    await ipc.aclose()
+    assert parents is not None
+    assert (parents.opened, parents.over) == (True, False)
+    ipc._pid, ipc._connection = mine, parents  # noqa: SLF001
+    parents.cut()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 
 import pytest
@@ -343,3 +344,53 @@ async def test_sending_after_the_end(main: MemoryMain, ipc: MemoryAioRenderer) -
         with pytest.raises(ConnectionClosed, match="was closed") as closed:
             send("x")
         assert closed.value.outcome == "not-sent"
+
+
+async def test_a_finalizer_is_told_by_the_log(
+    main: MemoryMain,
+    ipc: MemoryAioRenderer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    main.limits = Limits(window_messages=1)
+    main.consuming = False
+    await ipc.connect()
+    assert ipc._connection is not None  # noqa: SLF001
+    outlet = ipc._connection._outlet  # noqa: SLF001
+    outlet._inside = True  # noqa: SLF001 - as while a message is being put
+    ipc.send("a")
+    ipc.send("b")
+    late = ipc.invoke("c")
+    outlet._inside = False  # noqa: SLF001
+    assert await hear(main) == ("a", [])
+    with pytest.raises(Overloaded):
+        await late
+    assert "a message was not sent: 1 messages" in caplog.text
+    main.consume()
+
+
+async def test_a_main_without_acks_makes_room_by_reading(
+    main: MemoryMain, ipc: MemoryAioRenderer
+) -> None:
+    main.limits = Limits(window_messages=2)
+    await ipc.connect()
+    assert ipc._connection is not None  # noqa: SLF001
+    session = ipc._connection._outlet._session  # noqa: SLF001
+    assert session is not None
+    session.peer = dataclasses.replace(session.peer, acks=False)
+    for number in range(6):
+        await ipc.drain()
+        ipc.send("x", number)
+    assert [await hear(main) for _ in range(6)] == [("x", [n]) for n in range(6)]
+    await ipc.flush()
+
+
+async def test_an_owed_ack_is_written_after_a_while(
+    main: MemoryMain, ipc: MemoryAioRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renderer.settings.DEFAULT_LIMITS", Limits(ack_delay=0.01))
+    ipc.on("x", lambda: None)
+    await ipc.connect()
+    for count in (1, 2):
+        main.send("x")
+        await until(lambda: main.session.outbox.acked == count)  # noqa: B023
