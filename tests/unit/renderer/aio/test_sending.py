@@ -373,6 +373,7 @@ async def test_a_main_without_acks_makes_room_by_reading(
     main: MemoryMain, ipc: MemoryAioRenderer
 ) -> None:
     main.limits = Limits(window_messages=2)
+    main.consuming = False
     await ipc.connect()
     assert ipc._connection is not None  # noqa: SLF001
     session = ipc._connection._outlet._session  # noqa: SLF001
