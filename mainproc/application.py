@@ -54,6 +54,7 @@ class App:
         self.events: Final = Emitter(_EVENTS)
         """Who listens to what (@private)."""
         self._mains: list[Serving] = []
+        self._leaving: list[Serving] = []  # those of them that are about to stop
         self._quitting = False
 
     @overload
@@ -114,7 +115,7 @@ class App:
 
         Under `mainproc.run` (or `mainproc run`) the process then ends with the code.
         Under `mainproc.serve` main stops, and the program goes on. May be called from
-        any thread; returns at once.
+        any thread; returns at once. Nothing changes when that is under way already.
 
         Args:
             code: the exit code.
@@ -122,7 +123,7 @@ class App:
         Raises:
             SystemExit: nothing is served yet: the script ends here.
         """
-        if not self._mains:
+        if not (self._mains or self._leaving):
             raise SystemExit(code)
         for main in tuple(self._mains):
             main.home.later(main.quit, code)
@@ -147,10 +148,16 @@ class App:
         if main not in self._mains:
             return  # it never served
         self._mains.remove(main)
+        self._leaving.append(main)
         self._quitting = not self._mains
         tasks = self.emit("before-quit")
         if tasks:
             await asyncio.wait(tasks, timeout=grace)
+
+    def has_stopped(self, main: Serving) -> None:
+        """Note that a main process has ended, or never served (@private)."""
+        if main in self._leaving:
+            self._leaving.remove(main)
 
     def emit(self, event: AppEvent, *args: object) -> list[asyncio.Task[None]]:
         """Call the listeners of an event (@private).

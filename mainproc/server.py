@@ -113,6 +113,12 @@ class MainProcess:
         return self._stopping
 
     async def _stop_within(self, grace: float) -> None:
+        try:
+            await self._end_within(grace)
+        finally:
+            app.has_stopped(self)
+
+    async def _end_within(self, grace: float) -> None:
         self._sessions.stopping = True
         self._nursery.close()
         await self._health.enter_graceful_shutdown()

@@ -66,6 +66,12 @@ class Main:
         return self._stopping
 
     async def _stop_within(self, grace: float) -> None:
+        try:
+            await self._end_within(grace)
+        finally:
+            app.has_stopped(self)
+
+    async def _end_within(self, grace: float) -> None:
         self.sessions.stopping = True
         await app.before_quit(self, _GRACE)
         await self.sessions.stop(grace)

@@ -1,0 +1,84 @@
+"""`app.quit` where main is about to end already."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import mainproc
+from mainproc import IpcMain, app
+from mainproc.testing import connected, connected_aio, isolated
+
+
+@pytest.fixture(autouse=True)
+def restore_listeners() -> Iterator[None]:
+    with isolated():
+        yield
+
+
+async def test_quitting_from_before_quit_changes_nothing() -> None:
+    ended = list[str]()
+
+    @app.on("before-quit")
+    def _() -> None:
+        app.quit(1)
+        ended.append("plain")
+
+    @app.on("before-quit")
+    async def _() -> None:
+        await asyncio.sleep(0)
+        app.quit(2)
+        ended.append("async")
+
+    async with connected_aio(IpcMain()) as page:
+        app.quit()
+        assert await page.wait()
+    assert ended == ["plain", "async"]
+
+
+def test_quitting_when_the_last_renderer_is_gone_changes_nothing() -> None:
+    ipc, ended = IpcMain(), list[str]()
+
+    @ipc.on("quit")
+    def _(event: Any) -> None:
+        app.quit()
+
+    @app.on("web-contents-destroyed")
+    def _(contents: object) -> None:
+        app.quit(1)
+        ended.append("destroyed")
+
+    with connected(ipc) as page:
+        page.send("quit")
+        assert page.wait()
+    assert ended == ["destroyed"]
+
+
+async def test_a_handler_that_is_cancelled_at_the_end_may_quit_too() -> None:
+    ipc, ended = IpcMain(), list[str]()
+
+    @ipc.handle("x")
+    async def _(event: Any) -> None:
+        app.quit()
+        try:
+            await asyncio.Future()
+        finally:
+            app.quit(1)
+            ended.append("handler")
+
+    async with connected_aio(ipc) as page:
+        reply = page.invoke("x")
+        await page.aclose()
+        with pytest.raises(mainproc.ConnectionClosed):
+            await reply
+    assert ended == ["handler"]
+
+
+async def test_what_has_stopped_can_be_quit_no_more() -> None:
+    async with mainproc.serve(IpcMain(), listen=()):
+        pass
+    with pytest.raises(SystemExit):
+        app.quit()
