@@ -180,6 +180,7 @@ def test_a_renderer_that_is_gone(write: Write) -> None:
         import os, sys
         from renderer import ipc
 
+        ipc.on("answer", lambda *_: None)
         ipc.connect(sys.argv[1], title="left")
         ipc.send("event")
         ipc.flush()
