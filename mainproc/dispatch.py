@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from time import monotonic
@@ -66,6 +67,8 @@ class Dispatcher:
         self._debug = debug
         self.warned: set[tuple[str, str]] = set()
         """What was said once, and on which channel; it is not said again."""
+        self._mains = 0  # that serve by this
+        self._mains_lock = threading.Lock()  # their loops may be on several threads
         self._handler_threads, self._listener_threads = _threads()
 
     def work(
@@ -94,11 +97,23 @@ class Dispatcher:
         contents.home, contents.work = home, work
         return work
 
+    def open(self) -> None:
+        """Note that a main process serves by this, until it calls `close`."""
+        with self._mains_lock:
+            self._mains += 1
+
     def close(self) -> None:
-        """Let the threads end after what they run; new ones serve what may come."""
-        self._handler_threads.stop()
-        self._listener_threads.stop()
-        self._handler_threads, self._listener_threads = _threads()
+        """With the last main process, let the threads end after what they run.
+
+        New ones serve what may come.
+        """
+        with self._mains_lock:
+            self._mains = max(0, self._mains - 1)
+            if self._mains:
+                return
+            self._handler_threads.stop()
+            self._listener_threads.stop()
+            self._handler_threads, self._listener_threads = _threads()
 
     # ---- events and sync messages ----------------------------------------------------
 

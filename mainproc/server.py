@@ -82,6 +82,7 @@ class MainProcess:
         await self._server.start()
         self._nursery.open()
         self.ipc.served = True
+        self.ipc.dispatcher.open()
         app.serves(self)
 
     def quit(self, code: int) -> None:

@@ -49,6 +49,7 @@ class Main:
         """Those that somebody still uses; what runs for a renderer does."""
         self._stopping: asyncio.Task[None] | None = None
         ipc.served = True
+        ipc.dispatcher.open()
         ipc.dispatcher.observer = observe
         app.serves(self)
 
