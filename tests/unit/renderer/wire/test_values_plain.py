@@ -23,8 +23,10 @@ from renderer.wire.errors import DataCloneError, RemoteError
 from renderer.wire.values import Opaque, RegExp, decode_value, encode_value
 
 
-def without_address(value: object) -> str:
+def name_of(value: object) -> str:
     """Return a name for a case that is the same in every process."""
+    if isinstance(value, set | frozenset):
+        return f"{type(value).__name__}({sorted(map(repr, value))})"
     return re.sub(" at 0x[0-9a-f]+", "", repr(value))
 
 
@@ -141,7 +143,7 @@ ARRIVES: list[tuple[object, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "arrives"), ARRIVES, ids=without_address)
+@pytest.mark.parametrize(("value", "arrives"), ARRIVES, ids=name_of)
 def test_what_arrives(value: object, arrives: object) -> None:
     arrived = sent(value)
     assert arrived == arrives
@@ -183,7 +185,7 @@ REFUSED: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "text"), REFUSED, ids=without_address)
+@pytest.mark.parametrize(("value", "text"), REFUSED, ids=name_of)
 def test_what_is_refused(value: object, text: str) -> None:
     assert refusal(value).startswith(text)
 
