@@ -16,6 +16,10 @@ logger = logging.getLogger("ipc.main")
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
+_RAISED: Final = (Exception, asyncio.CancelledError)
+"""What a plain function may raise: one that looks at a cancelled future lets that out,
+and it must not end what the event is about. SystemExit ends main."""
+
 _tasks: Final[set[asyncio.Task[None]]] = set()
 """What `async def` listeners still do: the loop itself holds tasks weakly."""
 
@@ -82,7 +86,7 @@ def call(
     """Call one listener; return its task, if it is an `async def`."""
     try:
         result = listener(*args)
-    except Exception as error:
+    except _RAISED as error:
         _log(event, error)
         return None
     if not inspect.isawaitable(result):
@@ -100,7 +104,7 @@ async def _finish(event: str, running: Awaitable[object]) -> None:
         _log(event, error)
 
 
-def _log(event: str, error: Exception) -> None:
+def _log(event: str, error: BaseException) -> None:
     logger.error("a listener for %r raised", event, exc_info=log_info(error))
 
 

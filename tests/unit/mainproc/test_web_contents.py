@@ -172,6 +172,22 @@ async def test_a_listener_that_raises_is_logged(
         assert "ValueError: it said goodbye" in caplog.text
 
 
+async def test_a_listener_that_looks_at_what_was_cancelled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    ipc, told = IpcMain(), list[str]()
+    app.on("web-contents-created", lambda contents: cancelled.result())
+    async with connected_aio(ipc) as page:
+        page.contents.on("destroyed", lambda reason: cancelled.result())
+        page.contents.on("destroyed", told.append)
+    assert told == ["it said goodbye"]
+    assert not ipc.web_contents
+    assert "a listener for 'web-contents-created' raised" in caplog.text
+    assert "a listener for 'destroyed' raised" in caplog.text
+
+
 async def test_there_are_no_other_events() -> None:
     async with connected_aio(IpcMain()) as page:
         with pytest.raises(
