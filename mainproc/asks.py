@@ -73,14 +73,23 @@ class Asks:
         reply = Reply[Any](channel, id, self)
         if not self._put(parcel, partial(self._sent, id, reply)):
             raise gone(self._renderer)
+        if reply.number:
+            do = self._home.call
+        else:  # a finalizer asks: it is sent soon, and before this
+            do = self._home.later
+            do(self._look_for, reply)
         if timeout is not None:
             when = self._home.loop.time() + timeout
-            self._home.call(self._watch, id, channel, when, timeout)
+            do(self._watch, id, channel, when, timeout)
         return reply
 
     def _sent(self, id: int, reply: Reply[Any], number: int) -> None:
         reply.number = number
         self._replies[id] = reply
+
+    def _look_for(self, reply: Reply[Any]) -> None:
+        if not reply.number:
+            reply.failed(gone(self._renderer))
 
     # ---- from the session, on the loop -----------------------------------------------
 

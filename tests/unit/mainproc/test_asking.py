@@ -227,3 +227,19 @@ async def test_what_is_left_open_at_the_end_is_no_leak() -> None:
     reply = page.contents.invoke("x")
     await page.cut()
     assert isinstance(reply.exception(), ConnectionClosed)
+
+
+async def test_a_question_of_a_finalizer() -> None:
+    """The collector may run it where this thread holds the session's lock."""
+    async with connected(main_with()) as page:
+        with page.connection._outlet.lock:  # noqa: SLF001
+            reply = page.contents.invoke("x", timeout=0.01)
+        await page.is_asked()
+        with pytest.raises(IpcTimeout, match="no reply to 'x' from renderer"):
+            await reply
+
+        with page.connection._outlet.lock:  # noqa: SLF001
+            reply = page.contents.invoke("x")
+        page.contents.close()
+        with pytest.raises(ConnectionClosed, match="it was not asked"):
+            await reply
