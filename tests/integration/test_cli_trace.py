@@ -190,7 +190,7 @@ def test_a_renderer_that_is_gone(write: Write) -> None:
     with running_main(main_py, "--trace") as main:
         assert run_python(page, main.address) == (0, "", "")
         assert main.process.stderr is not None
-        line = next(line for line in main.process.stderr if "end " in line)
+        line = next(line for line in main.process.stderr if "> end " in line)
     assert re.search(r"1 'left' +-> end       without goodbye$", line)
 
 
