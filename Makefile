@@ -30,7 +30,7 @@ docs: ## the API reference, out of the docstrings, into build/api
 	$(PYTHON) -W error tests/readme/reference.py build/api
 
 wire-coverage: ## every branch of renderer/wire, by its own unit tests
-	$(BIN)/coverage run --branch --source=renderer.wire -m pytest tests/unit/renderer/wire && $(BIN)/coverage report --fail-under=100
+	$(BIN)/coverage run --branch --source=renderer.wire -m pytest -n0 tests/unit/renderer/wire && $(BIN)/coverage report --fail-under=100
 
 wheel: ## build, look inside, and run the demo from an empty environment
 	$(PYTHON) -m build && $(PYTHON) -m pytest -m "" tests/packaging
@@ -39,7 +39,7 @@ interop: ## foreign clients; what is missing on this machine fails
 	for lock in $$(find renderer tests -name package-lock.json -not -path '*/node_modules/*'); do npm ci --prefix $$(dirname $$lock) || exit; done && $(PYTHON) -m pytest --no-skip tests/interop
 
 bench: ## measure
-	$(PYTHON) -m pytest -m bench tests/bench
+	$(PYTHON) -m pytest -n0 -m bench tests/bench
 
 soak: ## the property tests with fifty times the examples, for an hour or so
 	$(PYTHON) -m pytest --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 tests/property
