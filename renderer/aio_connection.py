@@ -223,7 +223,7 @@ class AioConnection:
                 else:
                     self.dispatcher.advance()
         except IpcError as error:
-            return error
+            return error.with_traceback(None)  # or who keeps it keeps all of this
         return None
 
     def _fail(self, error: IpcError) -> None:

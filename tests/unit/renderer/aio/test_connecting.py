@@ -26,11 +26,16 @@ from renderer.wire.link import Fate
 from tests.support.memory import MemoryMain, Receiver
 from tests.support.memory_aio import MemoryAioRenderer, hear, renderer_of, until
 
-ABSENT = LinkBroken("UNAVAILABLE: nobody", "not-sent", Fate.RESUME)
 NO_MAIN = (
     "no main process at memory after 0.02 s; start one with 'mainproc run main.py' "
     "or set ELECTRON_IPC_ADDRESS"
 )
+
+
+def absent(times: int) -> list[IpcError | bytes]:
+    """Return what becomes of attempts while nobody is there."""
+    text = "UNAVAILABLE: nobody"
+    return [LinkBroken(text, "not-sent", Fate.RESUME) for _ in range(times)]
 
 
 class NoMain(MemoryMain):
@@ -40,7 +45,7 @@ class NoMain(MemoryMain):
 
     def begin(self, arriving: Receiver) -> None:
         super().begin(arriving)
-        self.attempts = [ABSENT] * self.absent
+        self.attempts = absent(self.absent)
 
 
 def test_importing_opens_nothing_and_loads_no_grpc() -> None:
@@ -102,7 +107,7 @@ async def test_connecting_by_with(main: MemoryMain) -> None:
 async def test_what_is_sent_before_main_appears_arrives_in_order(
     main: MemoryMain,
 ) -> None:
-    main.attempts = [ABSENT, ABSENT]
+    main.attempts = absent(2)
     async with renderer_of(main) as ipc:
         ipc.send("a", 1)
         reply = ipc.invoke("b", 2)
@@ -183,7 +188,7 @@ async def test_a_main_that_keeps_one_waiting_is_warned_of(
 ) -> None:
     monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
     main = MemoryMain()
-    main.attempts = [ABSENT] * 3
+    main.attempts = absent(3)
     async with renderer_of(main) as ipc:
         await ipc.connect()
     warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
@@ -262,7 +267,7 @@ async def test_what_waits_for_a_connection_is_bounded(
     small = Limits(window_messages=2, window_bytes=100)
     monkeypatch.setattr("renderer.aio_connection.DEFAULT_LIMITS", small)
     main = MemoryMain()
-    main.attempts = [ABSENT]
+    main.attempts = absent(1)
     async with renderer_of(main) as ipc:
         ipc.send("x", "x" * 200)  # one larger message may go alone
         with pytest.raises(Overloaded, match=r"^1 messages .* await ipc.drain\(\)$"):
@@ -308,7 +313,7 @@ async def test_closing_while_connecting() -> None:
 async def test_closing_waits_for_a_main_that_gets_what_was_sent(
     main: MemoryMain,
 ) -> None:
-    main.attempts = [ABSENT]
+    main.attempts = absent(1)
     ipc = MemoryAioRenderer(main)
     ipc.send("x")
     await ipc.aclose()
@@ -328,7 +333,7 @@ async def test_closing_does_not_wait_for_ever(
 
 
 async def test_cancelling_connect_changes_nothing(main: MemoryMain) -> None:
-    main.attempts = [ABSENT]
+    main.attempts = absent(1)
     async with renderer_of(main) as ipc:
         connecting = asyncio.ensure_future(ipc.connect())
         await until(lambda: main.closed)

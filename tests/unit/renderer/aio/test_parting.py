@@ -22,8 +22,6 @@ from tests.support.memory_aio import (
     until,
 )
 
-GONE = LinkBroken("UNAVAILABLE: gone", "unknown", Fate.RESUME)
-
 
 async def test_a_cut_fails_all_that_waits() -> None:
     main = MemoryMain(Limits(window_messages=2))
@@ -40,7 +38,7 @@ async def test_a_cut_fails_all_that_waits() -> None:
             for coroutine in (ipc.flush(None), ipc.drain(), ipc.wait())
         ]
         await asyncio.sleep(0)
-        main.drop(GONE)
+        main.drop(LinkBroken("UNAVAILABLE: gone", "unknown", Fate.RESUME))
         text = "the connection to main at memory broke: UNAVAILABLE: gone"
         for future, outcome in (
             (reply, "unknown"),
