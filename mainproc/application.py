@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeVar, final, overload
 
 from mainproc import emitter
@@ -132,9 +133,10 @@ class App:
 
     def serves(self, main: Serving) -> None:
         """Note that a main process serves, and tell (@private)."""
-        self._mains.append(main)
-        if len(self._mains) == 1:
-            self.emit("ready")
+        if self._mains:
+            self._mains.append(main)
+        else:
+            self.events.emit("ready", first=partial(self._mains.append, main))
 
     async def before_quit(self, main: Serving, grace: float) -> None:
         """Tell that a main process is about to stop (@private).

@@ -32,11 +32,12 @@ class Emitter:
         names: the events there are.
     """
 
-    __slots__ = ("_names", "table")
+    __slots__ = ("_lock", "_names", "table")
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = tuple(names)
-        self.table: Final = ListenerTable(threading.RLock())
+        self._lock = threading.RLock()
+        self.table: Final = ListenerTable(self._lock)
         """Who listens to what."""
 
     def on(
@@ -50,7 +51,7 @@ class Emitter:
         Args:
             event: its name.
             listener: what to call.
-            added: told of it.
+            added: told of it, before anything can be emitted.
 
         Raises:
             ValueError: there is no such event.
@@ -61,8 +62,9 @@ class Emitter:
             raise ValueError(f"there is no event {event!r}; there is {known}")
 
         def add(fn: Callable[..., object]) -> Subscription:
-            registration = self.table.add(event, fn)
-            added(fn)
+            with self._lock:
+                registration = self.table.add(event, fn)
+                added(fn)
             return Subscription(self.table, registration)
 
         def decorate(fn: _F) -> _F:
@@ -71,12 +73,23 @@ class Emitter:
 
         return decorate if listener is None else add(listener)
 
-    def emit(self, event: str, *args: object) -> list[asyncio.Task[None]]:
+    def emit(
+        self, event: str, *args: object, first: Callable[[], object] | None = None
+    ) -> list[asyncio.Task[None]]:
         """Call all listeners; return the tasks of those that are `async def`.
 
         One that raises is logged, and the others still run.
+
+        Args:
+            event: its name.
+            *args: for the listeners.
+            first: makes it so. Who is `added` after that is not called here.
         """
-        called = [call(r.fn, event, *args) for r in self.table.take(event)]
+        with self._lock:
+            if first is not None:
+                first()
+            listeners = self.table.take(event)
+        called = [call(r.fn, event, *args) for r in listeners]
         return [task for task in called if task is not None]
 
 

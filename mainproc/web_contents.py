@@ -8,6 +8,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -229,9 +230,15 @@ class WebContents:
 
     def destroyed(self, why: str) -> None:
         """Tell that the renderer is gone, once; on main's loop (@private)."""
+        with _making:  # who registers from now on finds it so
+            events = self._events
+            if events is None:
+                self._fate = why
+        if events is not None:
+            events.emit("destroyed", why, first=partial(self._seal, why))
+
+    def _seal(self, why: str) -> None:
         self._fate = why
-        if self._events is not None:
-            self._events.emit("destroyed", why)
 
     # ---- groups ----------------------------------------------------------------------
 
