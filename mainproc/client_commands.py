@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -23,12 +24,27 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 _NUMBER: Final = re.compile(r"-[0-9.]+([eE][-+]?[0-9]+)?")
-_SECONDS: Final = click.FloatRange(min=0)
 _ARGS_HELP: Final = """
     An ARG that is JSON is that value; any other is the string itself. @FILE is the
     bytes of a file, - is JSON from standard input. Quote what should be a string all
     the same: '"@home"', '"-"', '"12"'.
 """
+
+
+class _Seconds(click.FloatRange):
+    """Seconds, maybe infinitely many."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail("NaN is no number of seconds.", param, ctx)
+        return number
+
+
+_SECONDS: Final = _Seconds(min=0)
 
 
 class ClientCommand(click.Command):

@@ -14,6 +14,7 @@ from renderer.wire import messages
 from renderer.wire.errors import IpcError, Overloaded, PayloadTooLarge, quote
 from renderer.wire.listeners import checked_channel
 from renderer.wire.parcel import Parcel
+from renderer.wire.seconds import seconds
 from renderer.wire.values import Default
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ class Group:
             DataCloneError: an argument cannot be carried; nobody was asked.
         """
         channel, id = checked_channel(channel), next_id()
+        timeout = seconds(timeout)
         parcel = messages.call(
             id, channel, args, timeout=timeout, default=self._default
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from mainproc.client import complain, connect, put_line
 from mainproc.json_values import to_json
 from renderer.wire.errors import IpcTimeout, quote
+from renderer.wire.seconds import seconds
 
 if TYPE_CHECKING:
     from renderer import IpcRenderer
@@ -33,7 +34,7 @@ class Listening:
     ) -> None:
         self._channels = tuple(dict.fromkeys(channels))
         self._count = count
-        self._timeout = timeout
+        self._timeout = seconds(timeout)
         self._heard = 0
         self._over: SimpleQueue[_End] = SimpleQueue()
 

@@ -30,6 +30,7 @@ from renderer.wire import messages
 from renderer.wire.errors import Overloaded
 from renderer.wire.listeners import ListenerTable, Subscription, checked_channel
 from renderer.wire.parcel import Parcel
+from renderer.wire.seconds import seconds
 from renderer.wire.values import Default
 
 if TYPE_CHECKING:
@@ -310,7 +311,7 @@ class WebContents:
             Overloaded: the renderer does not keep up, its window is full.
             PayloadTooLarge: the message is larger than the renderer takes.
         """
-        id = next_id()
+        id, timeout = next_id(), seconds(timeout)
         parcel = messages.call(
             id, checked_channel(channel), args, timeout=timeout, default=self._default
         )

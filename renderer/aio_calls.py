@@ -13,6 +13,7 @@ from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError
 from renderer.wire.events import Replied
 from renderer.wire.parcel import Parcel
+from renderer.wire.seconds import seconds
 from renderer.wire.values import Default
 
 
@@ -109,6 +110,7 @@ class AioCalls:
             PayloadTooLarge: main does not take as much.
             Overloaded: main's window is full.
         """
+        timeout = seconds(timeout)
         id = next(self._ids)
         parcel = messages.call(
             id, channel, args, sync=sync, timeout=timeout, default=default

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import final
 
 from renderer.wire.errors import IpcTimeout, quote
+from renderer.wire.seconds import seconds
 
 
 @final
@@ -14,13 +15,16 @@ class Deadline:
 
     Args:
         timeout: in so many seconds; None: never.
+
+    Raises:
+        ValueError: it is NaN.
     """
 
     __slots__ = ("at", "timeout")
 
     def __init__(self, timeout: float | None) -> None:
-        self.timeout = timeout
-        """The seconds, as they were given."""
+        self.timeout = timeout = seconds(timeout)
+        """The seconds; None: never."""
         self.at = None if timeout is None else monotonic() + timeout
         """The time of the monotonic clock."""
 

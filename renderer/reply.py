@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, final
 from renderer.wire import messages
 from renderer.wire.errors import IpcError, IpcTimeout, quote
 from renderer.wire.events import Replied
+from renderer.wire.seconds import seconds
 
 T = TypeVar("T")
 logger = logging.getLogger("ipc")
@@ -164,7 +165,7 @@ class Reply(Future[T]):
         if timeout != 0 and not self.done():
             self.check_wait()
         try:
-            event: Any = super().result(timeout)
+            event: Any = super().result(seconds(timeout))
         except TimeoutError:
             if self.done():
                 self._unseen = None

@@ -49,6 +49,12 @@ def page(main: RunningMain) -> Iterator[IpcRenderer]:
 # ---- what goes, and what comes back --------------------------------------------------
 
 
+@pytest.mark.parametrize("timeout", ["inf", "1e300"])
+def test_a_timeout_may_be_endless(main: RunningMain, timeout: str) -> None:
+    result = client(main.address, "invoke", "echo", "1", "--timeout", timeout)
+    assert result == (0, '["mainproc invoke", 1]\n', "")
+
+
 def test_invoke_prints_the_result(main: RunningMain, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"\0\xff")
     words = ["1", "-1", "-2.5e3", '{"a": [null]}', "a word", '"12"', "NaN", "@file"]
@@ -133,6 +139,7 @@ def test_1_for_an_error_in_answer(main: RunningMain) -> None:
         (["invoke", "x", "-n1"], "No such option '-n1'"),
         (["invoke", "x", "--timeout", "-1"], "Invalid value for '--timeout'"),
         (["invoke", "x", "--timeout", "soon"], "Invalid value for '--timeout'"),
+        (["listen", "x", "--timeout", "nan"], "NaN is no number of seconds"),
         (["listen", "x", "--count", "0"], "Invalid value for '--count'"),
         (["send", "x", "@no/such/file"], "@no/such/file: No such file or directory"),
         (["send", "x", "@."], "@.: Is a directory"),
