@@ -243,3 +243,22 @@ async def test_a_question_of_a_finalizer() -> None:
         page.contents.close()
         with pytest.raises(ConnectionClosed, match="it was not asked"):
             await reply
+
+
+async def test_an_answer_leaves_no_timer_behind() -> None:
+    async with connected(main_with()) as page:
+        before = timers()
+        answered = page.contents.invoke("x", timeout=3600)
+        given_up = page.contents.invoke("y", timeout=3600)
+        assert len(timers() - before) == 2
+        page.answer(await page.is_asked(), None)
+        await answered
+        given_up.cancel()
+        assert not timers() - before
+
+
+def timers() -> set[asyncio.TimerHandle]:
+    """Return what this loop is to do in an hour."""
+    loop: Any = asyncio.get_running_loop()
+    soon = loop.time() + 1800
+    return {t for t in loop._scheduled if t.when() > soon and not t.cancelled()}  # noqa: SLF001

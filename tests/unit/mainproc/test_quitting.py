@@ -57,6 +57,16 @@ def test_quitting_when_the_last_renderer_is_gone_changes_nothing() -> None:
     assert ended == ["destroyed"]
 
 
+async def test_that_the_last_renderer_is_gone_then_is_no_reason_to_quit() -> None:
+    told = list[str]()
+    app.on("web-contents-destroyed", lambda contents: told.append("destroyed"))
+    app.on("window-all-closed", lambda: told.append("all closed"))
+    async with connected_aio(IpcMain()) as page:
+        app.quit()
+        assert await page.wait()
+    assert told == ["destroyed"]
+
+
 async def test_a_handler_that_is_cancelled_at_the_end_may_quit_too() -> None:
     ipc, ended = IpcMain(), list[str]()
 
