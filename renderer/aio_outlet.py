@@ -333,11 +333,20 @@ class AioOutlet:
 
     def flush(self) -> None:
         """Write what is to be written, unless that is under way."""
-        if self._writing or self._link is None:
+        session, link = self._session, self._link
+        if self._writing or self._inside or session is None or link is None:
             return
-        frame = self._next_frame()
-        if frame is not None or self._finishing:
-            self._start_writing(self._link, frame)
+        self._inside = True
+        try:
+            if self._writing:
+                return  # whoever has interrupted us just before that writes
+            frame = session.next_frame(self._loop.time())
+            # Before anybody who interrupts us can take the frame after this one.
+            begins = self._writing = frame is not None or self._finishing
+        finally:
+            self._inside = False
+        if begins:
+            self._start_writing(link, frame)
         else:
             self._look_later()
 
@@ -347,9 +356,9 @@ class AioOutlet:
         self.flush()
 
     def _start_writing(self, link: AioLink, frame: bytes | None) -> None:
-        self._writing = True
         task = hide(start(self._write(link, frame), self._loop))
-        self._writer = None if task.done() else task
+        if not task.done():
+            self._writer = task
 
     async def _write(self, link: AioLink, frame: bytes | None) -> None:
         try:
@@ -362,11 +371,14 @@ class AioOutlet:
                 self._finishing = False
                 await link.finish()
         except ConnectionClosed:
-            pass  # the reader of this link is told
+            return  # the reader of this link is told
         finally:
             self._writing = False
             self._writer = None
-        self._look_later()
+        if self._session is not None and self._session.outbox.has_unwritten():
+            self.flush()  # something was sent since we looked
+        else:
+            self._look_later()
 
     def _next_frame(self) -> bytes | None:
         session = self._session

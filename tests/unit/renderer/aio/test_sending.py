@@ -19,7 +19,7 @@ from renderer.aio import (
     PayloadTooLarge,
     RemoteError,
 )
-from renderer.carrier import LinkBroken
+from renderer.carrier import AioLink, LinkBroken
 from renderer.wire import events
 from renderer.wire.errors import IpcError
 from renderer.wire.limits import Limits
@@ -367,6 +367,46 @@ async def test_a_finalizer_is_told_by_the_log(
         await late
     assert "a message was not sent: 1 messages" in caplog.text
     main.consume()
+
+
+async def test_who_interrupts_a_writer_that_begins_is_written_later(
+    main: MemoryMain, ipc: MemoryAioRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As finalizers and signal handlers do."""
+    await ipc.connect()
+    assert ipc._connection is not None  # noqa: SLF001
+    outlet = ipc._connection._outlet  # noqa: SLF001
+    await until(lambda: not outlet._writing)  # noqa: SLF001
+    start_writing = outlet._start_writing  # noqa: SLF001
+
+    def interrupted(link: AioLink, frame: bytes | None) -> None:
+        monkeypatch.undo()
+        ipc.send("interrupts")
+        start_writing(link, frame)
+
+    monkeypatch.setattr(outlet, "_start_writing", interrupted)
+    ipc.send("x")
+    assert [await hear(main), await hear(main)] == [("x", []), ("interrupts", [])]
+
+
+async def test_who_interrupts_a_writer_that_ends_is_written_too(
+    main: MemoryMain, ipc: MemoryAioRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ipc.connect()
+    assert ipc._connection is not None  # noqa: SLF001
+    outlet = ipc._connection._outlet  # noqa: SLF001
+    next_frame = outlet._next_frame  # noqa: SLF001
+
+    def interrupted() -> bytes | None:
+        frame = next_frame()
+        if frame is None:
+            monkeypatch.undo()
+            ipc.send("interrupts")
+        return frame
+
+    monkeypatch.setattr(outlet, "_next_frame", interrupted)
+    ipc.send("x")
+    assert [await hear(main), await hear(main)] == [("x", []), ("interrupts", [])]
 
 
 async def test_a_main_without_acks_makes_room_by_reading(
