@@ -32,23 +32,23 @@ class SessionLock:
     the lock.
     """
 
-    __slots__ = ("_holder", "_lock")
+    __slots__ = ("_lock",)
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._holder = 0
+        # It takes note of its holder in the same moment. A note of ours would come a
+        # moment later, and the collector, or a signal handler, may run in between.
+        self._lock: Any = threading.RLock()
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        self._holder = threading.get_ident()
 
     def __exit__(self, *_: object) -> None:
-        self._holder = 0
         self._lock.release()
 
     def is_mine(self) -> bool:
         """Tell whether this thread holds it."""
-        return self._holder == threading.get_ident()
+        mine: bool = self._lock._is_owned()  # noqa: SLF001 - as threading.Condition
+        return mine
 
 
 @final

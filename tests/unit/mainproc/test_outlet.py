@@ -1,0 +1,30 @@
+"""The lock of a session, when something interrupts its holder."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+from mainproc.outlet import SessionLock
+
+
+def test_its_holder_is_known_as_soon_as_it_is_held() -> None:
+    lock, known = SessionLock(), list[bool]()
+
+    def interrupt(frame: FrameType, event: str, arg: object) -> Any:
+        frame.f_trace_opcodes = True
+        if repr(lock._lock).startswith("<locked"):  # noqa: SLF001
+            known.append(lock.is_mine())
+        return interrupt
+
+    traced = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with lock:
+            pass
+    finally:
+        sys.settrace(traced)
+    assert known
+    assert all(known)
+    assert not lock.is_mine()
