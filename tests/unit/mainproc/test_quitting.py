@@ -92,3 +92,21 @@ async def test_what_has_stopped_can_be_quit_no_more() -> None:
         pass
     with pytest.raises(SystemExit):
         app.quit()
+
+
+async def test_who_listens_for_before_quit_may_ask_renderers_first() -> None:
+    answers = list[Any]()
+    async with connected_aio(IpcMain()) as page:
+
+        @page.handle("may I?")
+        async def _() -> str:
+            await asyncio.sleep(0)
+            return "yes"
+
+        @app.on("before-quit")
+        async def _() -> None:
+            answers.append(await page.contents.invoke("may I?"))
+
+        app.quit()
+        assert await page.wait()
+    assert answers == ["yes"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
+from typing import Any
 
 import pytest
 
@@ -435,3 +436,24 @@ async def test_an_owed_ack_is_written_after_a_while(
     for count in (1, 2):
         main.send("x")
         await until(lambda: main.session.outbox.acked == count)  # noqa: B023
+
+
+async def test_a_reply_leaves_no_timer_behind(
+    main: MemoryMain, ipc: MemoryAioRenderer
+) -> None:
+    await ipc.connect()
+    before = timers()
+    answered = ipc.invoke("x", timeout=3600)
+    given_up = ipc.invoke("y", timeout=3600)
+    assert len(timers() - before) == 2
+    main.answer(await hear_call(main), None)
+    await answered
+    given_up.cancel()
+    assert not timers() - before
+
+
+def timers() -> set[asyncio.TimerHandle]:
+    """Return what this loop is to do in an hour."""
+    loop: Any = asyncio.get_running_loop()
+    soon = loop.time() + 1800
+    return {t for t in loop._scheduled if t.when() > soon and not t.cancelled()}  # noqa: SLF001
