@@ -7,15 +7,29 @@ it. So nothing is imported here before a fixture is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+collecting = False
+"""Pytest is looking for tests: `mainproc.run` looks here, and refuses then."""
+
 if TYPE_CHECKING:
     from mainproc import IpcMain
     from mainproc.testing import RendererProbe
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Note that modules are imported for their tests, not to be run."""
+    global collecting
+    collecting = True
+    try:
+        return (yield)
+    finally:
+        collecting = False
 
 
 @pytest.fixture

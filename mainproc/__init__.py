@@ -84,6 +84,9 @@ def run(
     Raises:
         SystemExit: code 3, after a line on stderr: an address is in use, or cannot be
             listened on.
+        RuntimeError: a loop runs here already, or this is not the main thread: use
+            `serve` there. Or pytest is looking for tests: put it under
+            `if __name__ == "__main__":`.
     """
     settings = Settings(addresses_of(listen), grace, ready, exit_with_stdin, uvloop)
     run_or_exit(ipc, settings)

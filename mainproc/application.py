@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeVar, final, overload
@@ -37,6 +38,11 @@ class Serving(Protocol):
     @property
     def home(self) -> Home:
         """Its loop."""
+        ...
+
+    @property
+    def ends_process(self) -> bool:
+        """The process ends with it."""
         ...
 
     def quit(self, code: int) -> None:
@@ -128,6 +134,21 @@ class App:
             raise SystemExit(code)
         for main in tuple(self._mains):
             main.home.later(main.quit, code)
+
+    def exit(self, error: SystemExit) -> bool:
+        """Quit because a listener or handler called `sys.exit` (@private).
+
+        Returns:
+            Whether there is a `mainproc.run` to end.
+        """
+        mains = [main for main in self._mains if main.ends_process]
+        code = error.code
+        if mains and not isinstance(code, int | None):
+            sys.stderr.write(f"{code}\n")
+            code = 1
+        for main in mains:
+            main.home.later(main.quit, code or 0)
+        return bool(mains)
 
     # ---- from main processes, on their loops -----------------------------------------
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ipc.main")
 
 _TOKEN_BYTES: Final = 32
+_BROKEN: Final = "its connection ended without a goodbye"
 _LONGEST_TITLE: Final = 8 * 1024
 _ANSWER_GOODBYE_WITHIN: Final = 5.0
 _END_LINK_WITHIN: Final = 10.0
@@ -92,7 +93,7 @@ class Connection:
         self._link_ended = False  # by us
         self._half_closed = False
         self._broken = False  # the contract, in a way that the session does not see
-        self._why = "the connection broke"  # it is gone, once it is
+        self._why = _BROKEN  # it is gone, once it is
         self._gone = False
         self._timers: list[asyncio.TimerHandle] = []
         # Done when our Goodbye may be written, or nothing more can be.
@@ -301,7 +302,8 @@ class Connection:
         self._work.abandon()
 
     def _why_closed(self) -> str:
-        return "it sends no more" if self._half_closed else "main closed it"
+        # gRPC cannot tell one that sends no more from one that was killed.
+        return _BROKEN if self._half_closed else "main closed it"
 
     def foresee(self, why: str) -> None:
         """Say why the renderer will be gone when its link ends without a word."""

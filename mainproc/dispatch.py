@@ -11,6 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final
 
+from mainproc.application import app
 from mainproc.calls import Call, SyncCall
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from mainproc.home import Home
@@ -36,9 +37,9 @@ _HELD_TOO_LONG: Final = 0.25
 _CHANNELS_REMEMBERED: Final = 1_000
 """A peer chooses channel names: warn of so many, then no more."""
 _THREADS: Final = 32
-_RAISED: Final = (Exception, asyncio.CancelledError)
+_RAISED: Final = (Exception, asyncio.CancelledError, SystemExit)
 """What a plain function may raise. CancelledError, because one that looks at a future
-may let it out, and it would end the renderer's link; SystemExit ends main."""
+may let it out, and it would end the renderer's link; SystemExit, to end in order."""
 
 
 class Dispatcher:
@@ -181,7 +182,8 @@ class Dispatcher:
             _note_arity(error, event.channel, args)
             self._listener_raised(error, event, call)
             result = None
-        self._check_held("listener", event.channel, began)
+        finally:
+            self._check_held("listener", event.channel, began)
         if result is not None and inspect.isawaitable(result):
             running = self._await_listener(result, event, call)
             task = event.sender.work.start(running, event.channel)
@@ -199,7 +201,7 @@ class Dispatcher:
         except asyncio.CancelledError as error:
             if call is not None:  # main ends; or it looked at what was cancelled
                 call.listener_raised(error, debug=self._debug)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._listener_raised(error, event, call)
         finally:
             del running, event  # the last references here, before the decision
@@ -269,7 +271,8 @@ class Dispatcher:
             _note_arity(error, event.channel, args)
             self._handler_raised(error, event, call)
             return False
-        self._check_held("handler", event.channel, began)
+        finally:
+            self._check_held("handler", event.channel, began)
         if result is None or not inspect.isawaitable(result):
             self._resolve(result, event, call)
             return False
@@ -288,7 +291,7 @@ class Dispatcher:
         except asyncio.CancelledError as error:
             # Cancelled by us: settled already. Otherwise the handler did it itself.
             call.fail(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._handler_raised(error, event, call)
         else:
             self._resolve(result, event, call)
@@ -330,6 +333,10 @@ class Dispatcher:
         error: BaseException,
         event: IpcMainEvent | IpcMainInvokeEvent,
     ) -> None:
+        if isinstance(error, SystemExit) and event.sender.home.is_here():
+            if not app.exit(error):
+                raise error  # a program of its own: that ends as Python ends programs
+            return
         if self.error_hook is None:
             text = "%s for %s raised; sent by %r"
             channel = quote(event.channel)

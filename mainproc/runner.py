@@ -53,12 +53,37 @@ has_served = False
 def run_main(ipc: IpcMain, settings: Settings) -> None:
     """Serve until SIGINT, SIGTERM or `app.quit`; see `mainproc.run`."""
     global has_served
+    _check_place()
     has_served = True
     settings = replace(settings, **overrides)  # type: ignore[arg-type]  # by field name
     with asyncio.Runner(loop_factory=_loop_factory(settings.uvloop)) as runner:
         code = runner.run(_serve_until_told(ipc, settings))
     if code:
         sys.exit(code)
+
+
+def _check_place() -> None:
+    """Refuse to serve for ever where that cannot be meant.
+
+    Raises:
+        RuntimeError: in a loop, off the main thread, or where pytest looks for tests.
+    """
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001 - it does not raise
+        raise RuntimeError(
+            "mainproc.run() runs a loop of its own, and one runs here already: "
+            "use `async with mainproc.serve():`"
+        )
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError(
+            "mainproc.run() handles signals, which needs the main thread: elsewhere "
+            "use `async with mainproc.serve():` in a loop"
+        )
+    plugin = sys.modules.get("pytest_electron_ipc")
+    if plugin is not None and plugin.collecting:
+        raise RuntimeError(
+            "mainproc.run() would serve for ever, and pytest only looks for tests: "
+            'put it under `if __name__ == "__main__":`'
+        )
 
 
 def run_or_exit(ipc: IpcMain, settings: Settings) -> None:

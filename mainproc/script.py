@@ -43,6 +43,11 @@ def load(target: str, args: Sequence[str]) -> IpcMain:
     """
     import mainproc
 
+    path, _, name = target.rpartition(":")
+    if path.endswith(".py") and not Path(target).is_file():
+        raise FileNotFoundError(
+            f"a NAME goes with a module: mainproc run {Path(path).stem}:{name}"
+        )
     if target.endswith(".py") or Path(target).is_file():
         _run_script(target, args)
         return mainproc.ipc

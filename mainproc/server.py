@@ -85,6 +85,11 @@ class MainProcess:
         self.ipc.dispatcher.open()
         app.serves(self)
 
+    @property
+    def ends_process(self) -> bool:
+        """It is served by `mainproc.run` (@private)."""
+        return self.on_quit is not None
+
     def quit(self, code: int) -> None:
         """Stop because the application quits; on main's loop (@private)."""
         if self.on_quit is not None:

@@ -114,7 +114,8 @@ class IpcRenderer(Channels):
         Raises:
             ConnectionClosed: there is no main process, or it does not want us now.
             AccessDenied: this renderer may not come in.
-            IpcError: there is a connection to another address, or on another loop.
+            IpcError: there is a connection to another address, on another loop, or with
+                other options.
         """
         if self._pid != os.getpid():
             self._begin()
@@ -125,6 +126,7 @@ class IpcRenderer(Channels):
             elif previous.address != settings.target:
                 raise texts.elsewhere(previous.address)
             else:
+                self._settings.check_late(settings)
                 await previous.wait_opened()
                 return self
         self._closed = False

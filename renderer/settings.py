@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Self, TypedDict
 
 from renderer.texts import ADDRESS_VARIABLE, TOKEN_VARIABLE
-from renderer.wire.errors import ConnectionClosed, quote
+from renderer.wire.errors import ConnectionClosed, IpcError, quote
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.session import Role, Session
 from renderer.wire.terms import introduction
@@ -22,6 +22,11 @@ DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 
 _SCHEMES: Final = frozenset({"unix", "unix-abstract", "dns", "ipv4", "ipv6"})
 """Those that gRPC's targets may begin with, and that need no server of names."""
+
+
+_HARMLESS: Final = ("address", "connect_timeout")
+"""Settings that do not matter to a connection that is open: it is compared by where
+it goes."""
 
 
 class Options(TypedDict, total=False):
@@ -53,6 +58,24 @@ class Settings:
         """Return these settings, changed where something is said."""
         changed = replace(self, **options)
         return changed if address is None else replace(changed, address=address)
+
+    def check_late(self, wanted: Self) -> None:
+        """Refuse options that an open connection was not opened with.
+
+        Raises:
+            IpcError: they are named.
+        """
+        late = [
+            f"{field.name}="
+            for field in fields(self)
+            if field.name not in _HARMLESS
+            and getattr(self, field.name) != getattr(wanted, field.name)
+        ]
+        if late:
+            raise IpcError(
+                f"connected already, by what was sent before: {' and '.join(late)} "
+                "would come too late; call connect() first"
+            )
 
     @property
     def target(self) -> str:

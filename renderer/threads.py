@@ -34,7 +34,6 @@ _FOR_EVER: Final = Deadline(None)
 _FLUSH_S: Final = 5.0
 _PART_S: Final = 5.0
 
-
 _renderers: weakref.WeakSet[IpcRenderer] = weakref.WeakSet()
 """Those of this program, connected or not."""
 
@@ -136,7 +135,7 @@ class IpcRenderer(Channels):
         Raises:
             ConnectionClosed: there is no main process, or it does not want us now.
             AccessDenied: this renderer may not come in.
-            IpcError: there is a connection to another address.
+            IpcError: there is a connection to another address, or with other options.
         """
         if self._pid != os.getpid():
             self._begin()
@@ -145,9 +144,10 @@ class IpcRenderer(Channels):
         with self._alone(deadline):
             previous = self._connection
             if previous is not None and previous.error is None:
-                if previous.address == settings.target:
-                    return self
-                raise texts.elsewhere(previous.address)
+                if previous.address != settings.target:
+                    raise texts.elsewhere(previous.address)
+                self._settings.check_late(settings)
+                return self
             if previous is not None:
                 previous.wait_over(deadline)
             self._closed.clear()

@@ -44,6 +44,7 @@ class Main:
     def __init__(self, ipc: IpcMain) -> None:
         self.ipc = ipc
         self.home = Home()
+        self.ends_process = False
         self.sessions = Sessions(ipc)
         self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         """Those that somebody still uses; what runs for a renderer does."""

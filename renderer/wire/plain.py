@@ -270,6 +270,8 @@ def _advice(obj: object) -> str:
     for base, advice in _ADVICE:
         if issubclass(type(obj), base):
             return advice
+    if hasattr(type(obj), "__await__"):
+        return "await it and send its result"
     return "convert it or pass default="
 
 

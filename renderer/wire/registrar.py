@@ -6,7 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from renderer.wire.listeners import Kind, ListenerTable, Subscription
+from renderer.wire.listeners import (
+    Kind,
+    ListenerTable,
+    Subscription,
+    checked_channel,
+)
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -60,6 +65,11 @@ class Registrar:
         thread: bool,
     ) -> Any:
         """Register a function, or return a decorator that does and returns it."""
+        if callable(channel):
+            raise TypeError(
+                "a channel is a str: write @ipc.on('CHANNEL'), with its name"
+            )
+        channel = checked_channel(channel)
 
         def add(fn: Callable[..., object]) -> Subscription:
             self._check(kind, channel, fn, thread=thread)

@@ -165,7 +165,7 @@ async def test_the_renderer_goes_first(end: str) -> None:
         with pytest.raises(ConnectionClosed) as caught:
             await asyncio.wait_for(_wait(reply), 5)
         why = {
-            "cut": "the connection broke",
+            "cut": "its connection ended without a goodbye",
             "goodbye": "it said goodbye",
             "close": "enough",
             "destroy": "its process ended",

@@ -226,3 +226,31 @@ async def test_how_things_are_shown() -> None:
         f"<IpcMainEvent 'x' from {sender}>",
         f"<IpcMainInvokeEvent 'y' from {sender}>",
     ]
+
+
+def test_a_decorator_without_a_channel_is_refused() -> None:
+    ipc: Any = IpcMain()
+    for register in (ipc.on, ipc.once, ipc.handle, ipc.handle_once):
+        with pytest.raises(TypeError, match=r"write @ipc.on\('CHANNEL'\)"):
+            register(lambda event: None)  # as `@ipc.on` above a function does
+        with pytest.raises(TypeError, match="a channel is a str; given was None"):
+            register(None)
+
+
+async def test_one_that_holds_main_and_raises_is_named_too(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mainproc.dispatch._HELD_TOO_LONG", -1.0)
+    ipc = IpcMain()
+
+    def raises(event: Any) -> None:
+        raise ValueError("boom")
+
+    ipc.on("x", raises)
+    ipc.handle("y", raises)
+    async with connected_aio(ipc) as page:
+        page.send("x")
+        with pytest.raises(mainproc.RemoteError):
+            await page.invoke("y")
+    assert "listener for 'x' held main" in caplog.text
+    assert "handler for 'y' held main" in caplog.text

@@ -101,10 +101,10 @@ async def test_an_id_is_never_used_again() -> None:
     ("end", "why"),
     [
         ("goodbye", "it said goodbye"),
-        ("cut", "the connection broke"),
+        ("cut", "its connection ended without a goodbye"),
         ("close", "main closed it"),
         ("close for a reason", "enough"),
-        ("half-close", "it sends no more"),
+        ("half-close", "its connection ended without a goodbye"),
     ],
 )
 async def test_it_tells_when_it_is_destroyed(end: str, why: str) -> None:

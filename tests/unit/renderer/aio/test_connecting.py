@@ -95,6 +95,13 @@ async def test_connecting_again_does_nothing(
         await ipc.connect("elsewhere")
 
 
+async def test_options_that_come_too_late_are_refused(ipc: MemoryAioRenderer) -> None:
+    await ipc.connect(title="left")
+    await ipc.connect(title="left", connect_timeout=1)
+    with pytest.raises(IpcError, match="title= would come too late; call connect"):
+        await ipc.connect(title="right")
+
+
 async def test_connecting_by_with(main: MemoryMain) -> None:
     async with MemoryAioRenderer(main) as ipc:
         assert ipc.id == 1

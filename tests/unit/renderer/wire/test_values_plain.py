@@ -46,6 +46,11 @@ def iter_nothing() -> Iterator[None]:
     yield None
 
 
+class Future:
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
 class Color(enum.Enum):
     RED = "red"
     PAIR = (1, 2)
@@ -164,6 +169,7 @@ REFUSED: list[tuple[object, str]] = [
     (range(3), "range is not cloneable; "),
     ({}.keys(), "dict_keys is not cloneable; "),
     (types.MappingProxyType({}), "mappingproxy is not cloneable; "),
+    (Future(), "Future is not cloneable; await it and send its result"),
     (iter_nothing(), "generator is not cloneable; make it a list"),
     (date(2026, 1, 1), "date is not cloneable; send a datetime with a time zone"),
     (time(), "time is not cloneable; "),
