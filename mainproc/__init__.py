@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from mainproc.application import App, app
 from mainproc.channels import Handler, Listener
-from mainproc.child import Child
+from mainproc.children.child import Child
+from mainproc.children.nursery import spawn
 from mainproc.config import DEFAULT_ADDRESS
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from mainproc.groups import Answers, Group
 from mainproc.ipc_main import IpcMain
-from mainproc.nursery import spawn
 from mainproc.reminder import remind_at_exit
 from mainproc.runner import Ready, Settings, addresses_of, run_or_exit, serve_main
 from mainproc.web_contents import WebContents

@@ -11,10 +11,11 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from mainproc import client, runner, script
-from mainproc.client_commands import COMMANDS
+from mainproc import runner, script
+from mainproc.clients import client
+from mainproc.clients.commands import COMMANDS
+from mainproc.clients.json_values import FORMS
 from mainproc.config import ADDRESS_VARIABLE, DEFAULT_ADDRESS
-from mainproc.json_values import FORMS
 from mainproc.reminder import remind_of_nothing
 from mainproc.runner import Settings, addresses_of, run_main
 from renderer.wire.errors import IpcError

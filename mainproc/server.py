@@ -17,10 +17,10 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from electron_ipc.v1 import ipc_pb2 as _contract
 from mainproc.address import UNIX, AddressInUse, UnixPath, check_port, in_use
 from mainproc.application import app
-from mainproc.entrance import Entrance
+from mainproc.children.entrance import Entrance
+from mainproc.children.nursery import Nursery
 from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
-from mainproc.nursery import Nursery
 from mainproc.servicer import SERVICE, Servicer, server_options
 from mainproc.sessions import LEAVE_WITHIN, Sessions
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 import grpc
 from grpc import aio
 
-from mainproc.invitations import Invitation, Invitations
+from mainproc.children.invitations import Invitation, Invitations
 from mainproc.sessions import Sessions
 from renderer.wire.errors import AccessDenied, ConnectionClosed, IpcError
 from renderer.wire.limits import Limits

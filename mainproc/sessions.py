@@ -22,7 +22,7 @@ from renderer.wire.errors import (
 from renderer.wire.frames import refusal
 
 if TYPE_CHECKING:
-    from mainproc.invitations import Invitation
+    from mainproc.children.invitations import Invitation
     from mainproc.ipc_main import IpcMain
     from mainproc.trace import Trace
     from renderer.wire.link import AsyncLink

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn, final
 
-from mainproc import leftovers
+from mainproc.children import leftovers
 
 _TOLD_TWICE: Final = 130
 _HELD: Final = 1

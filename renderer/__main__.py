@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from renderer.one_shot import OneShots
 from renderer.threads import wait_for_all
+from renderer.threads.one_shot import OneShots
 from renderer.wire.errors import ConnectionClosed
 
 _OK, _RAISED, _USAGE, _NO_CONNECTION, _INTERRUPTED = 0, 1, 2, 3, 130

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 import renderer
 from mainproc.cli import main as command
-from mainproc.json_values import FORMS
+from mainproc.clients.json_values import FORMS
 from tests.integration.cli_support import environment
 from tests.integration.conftest import Write
 from tests.support.processes import PATIENCE, run_python, running_command, running_main

@@ -150,7 +150,8 @@ def test_what_main_did_not_confirm_is_one_line(script: Script) -> None:
     main.consuming = False
     page = script(
         """
-        from renderer import ipc, lifetime
+        from renderer import ipc
+        from renderer.threads import lifetime
 
         lifetime._FLUSH_S = 0.1
         ipc.send("number", 1)

@@ -19,7 +19,8 @@ LAWFUL = {
     "electron_ipc/__init__": "",
     "electron_ipc/v1": "",
     "renderer/__init__": "",
-    "renderer/aio": "from renderer.wire import session",
+    "renderer/aio/__init__": "",
+    "renderer/aio/connection": "from renderer.wire import session",
     "renderer/carrier": "",
     "renderer/grpc_link": "from electron_ipc import v1",
     "renderer/wire/__init__": "",
@@ -35,7 +36,7 @@ LAWFUL = {
 }
 
 BREACHES = [
-    ("renderer/aio", "import mainproc", "heavy depends on light"),
+    ("renderer/aio/connection", "import mainproc", "heavy depends on light"),
     ("electron_ipc/v1", "import renderer.wire", "heavy depends on light"),
     ("mainproc/dispatch", "import renderer", "only through the wire"),
     ("mainproc/cli", "import renderer.grpc_link", "only through the wire"),
@@ -46,7 +47,11 @@ BREACHES = [
     ("renderer/wire/session", "import time", "the wire does no I/O"),
     ("renderer/wire/session", "import grpc", "the wire does no I/O"),
     ("mainproc/dispatch", "import electron_ipc.v1", "stubs stay behind the seams"),
-    ("renderer/aio", "import electron_ipc.v1", "stubs stay behind the seams"),
+    (
+        "renderer/aio/connection",
+        "import electron_ipc.v1",
+        "stubs stay behind the seams",
+    ),
 ]
 
 

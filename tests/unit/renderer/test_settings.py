@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from renderer.one_shot import OneShots
 from renderer.settings import DEFAULT_ADDRESS, Settings
+from renderer.threads.one_shot import OneShots
 
 ADDRESS, TOKEN = "ELECTRON_IPC_ADDRESS", "ELECTRON_IPC_TOKEN"
 

@@ -272,7 +272,7 @@ async def test_what_waits_for_a_connection_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     small = Limits(window_messages=2, window_bytes=100)
-    monkeypatch.setattr("renderer.aio_connection.DEFAULT_LIMITS", small)
+    monkeypatch.setattr("renderer.aio.connection.DEFAULT_LIMITS", small)
     main = MemoryMain()
     main.attempts = absent(1)
     async with renderer_of(main) as ipc:
@@ -330,7 +330,7 @@ async def test_closing_waits_for_a_main_that_gets_what_was_sent(
 async def test_closing_does_not_wait_for_ever(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("renderer.aio_renderer.FLUSH_S", 0.01)
+    monkeypatch.setattr("renderer.aio.renderer.FLUSH_S", 0.01)
     ipc = MemoryAioRenderer(NoMain())
     ipc.send("x")
     text = "closed before there was a connection; not sent: 1 message"

@@ -243,7 +243,7 @@ async def test_cancelling_reaches_the_handler(
 async def test_a_call_that_is_cancelled_or_late_before_its_turn(
     main: MemoryMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("renderer.aio_dispatcher.DEFAULT_LIMITS", Limits(max_running=1))
+    monkeypatch.setattr("renderer.aio.dispatcher.DEFAULT_LIMITS", Limits(max_running=1))
     gate = asyncio.Event()
     ran: list[int] = []
     async with renderer_of(main) as ipc:

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from renderer.aio_dispatcher import AioDispatcher
+from renderer.aio.dispatcher import AioDispatcher
 from renderer.wire import events
 from renderer.wire.limits import Limits
 from tests.support.memory import PATIENCE, MemoryMain
@@ -111,7 +111,7 @@ async def test_a_plain_function_may_return_something_to_await(
 async def test_only_so_many_tasks_run_at_once(
     main: MemoryMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("renderer.aio_dispatcher.DEFAULT_LIMITS", Limits(max_running=3))
+    monkeypatch.setattr("renderer.aio.dispatcher.DEFAULT_LIMITS", Limits(max_running=3))
     gates = [asyncio.Event() for _ in range(5)]
     begun: list[int] = []
     async with renderer_of(main) as ipc:
@@ -341,7 +341,7 @@ async def test_the_brake_holds_for_a_moment_only(main: MemoryMain) -> None:
 async def test_many_messages_leave_the_loop_to_others(
     main: MemoryMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("renderer.aio_dispatcher.DEFAULT_LIMITS", Limits(max_running=1))
+    monkeypatch.setattr("renderer.aio.dispatcher.DEFAULT_LIMITS", Limits(max_running=1))
     gate = asyncio.Event()
     heard: list[int] = []
     async with renderer_of(main) as ipc:

@@ -86,8 +86,8 @@ def test_the_end_of_a_loop_tells_what_was_lost(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("renderer.aio_connection.FLUSH_S", 0.01)
-    monkeypatch.setattr("renderer.aio_connection._PART_AT_END_S", 0.01)
+    monkeypatch.setattr("renderer.aio.connection.FLUSH_S", 0.01)
+    monkeypatch.setattr("renderer.aio.connection._PART_AT_END_S", 0.01)
     main.consuming = main.answering = False
     ipc = MemoryAioRenderer(main)
 

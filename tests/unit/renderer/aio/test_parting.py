@@ -103,7 +103,7 @@ async def test_a_new_connection_after_a_cut(
 async def test_a_new_connection_dispatches_behind_the_old_one(
     main: MemoryMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("renderer.aio_dispatcher.DEFAULT_LIMITS", Limits(max_running=1))
+    monkeypatch.setattr("renderer.aio.dispatcher.DEFAULT_LIMITS", Limits(max_running=1))
     gate = asyncio.Event()
     heard: list[int] = []
     async with renderer_of(main) as ipc:
@@ -182,7 +182,7 @@ async def test_a_peer_that_breaks_the_contract(
 async def test_a_main_that_does_not_end_the_link_is_cut(
     main: MemoryMain, ipc: MemoryAioRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("renderer.aio_connection.PART_S", 0.01)
+    monkeypatch.setattr("renderer.aio.connection.PART_S", 0.01)
     main.answering = False
     await ipc.connect()
     main.write(b"\xff")
@@ -232,8 +232,8 @@ async def _noted(main: MemoryMain, kind: type[events.Ended]) -> list[events.Ende
 async def test_mains_goodbye_does_not_wait_for_ever(
     main: MemoryMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("renderer.aio_connection.DRAIN_S", 0.01)
-    monkeypatch.setattr("renderer.aio_dispatcher.DEFAULT_LIMITS", Limits(max_running=1))
+    monkeypatch.setattr("renderer.aio.connection.DRAIN_S", 0.01)
+    monkeypatch.setattr("renderer.aio.dispatcher.DEFAULT_LIMITS", Limits(max_running=1))
     gate = asyncio.Event()
     heard: list[int] = []
     async with renderer_of(main) as ipc:
@@ -300,8 +300,8 @@ async def test_closing_does_not_wait_for_main_for_ever(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("renderer.aio_renderer.FLUSH_S", 0.01)
-    monkeypatch.setattr("renderer.aio_renderer._PART_S", 0.01)
+    monkeypatch.setattr("renderer.aio.renderer.FLUSH_S", 0.01)
+    monkeypatch.setattr("renderer.aio.renderer._PART_S", 0.01)
     main.consuming = main.answering = False
     ipc = MemoryAioRenderer(main)
     ipc.send("x")

@@ -11,8 +11,8 @@ from time import monotonic
 from typing import Any, Final, Protocol, final
 
 from renderer.asked import Asked, reply_with
-from renderer.handover import Handover
 from renderer.reports import Reports
+from renderer.threads.handover import Handover
 from renderer.wire import messages
 from renderer.wire.errors import IpcError
 from renderer.wire.events import Arrived

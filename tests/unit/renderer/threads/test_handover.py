@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from renderer import handover
+from renderer.threads import handover
 from renderer.wire import events
 from renderer.wire.errors import ConnectionClosed
 from tests.support.memory import Heard, MemoryMain, MemoryRenderer

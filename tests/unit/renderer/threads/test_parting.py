@@ -15,8 +15,8 @@ from renderer import (
     IpcTimeout,
 )
 from renderer.carrier import LinkBroken
-from renderer.connection import Connection
 from renderer.deadline import Deadline
+from renderer.threads.connection import Connection
 from renderer.wire import events, messages, reasons
 from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
@@ -147,8 +147,8 @@ def test_mains_goodbye_waits_for_the_listeners(
 def test_mains_goodbye_does_not_wait_for_ever(
     main: MemoryMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("renderer.connection.DRAIN_S", 0.01)
-    monkeypatch.setattr("renderer.threads.DRAIN_S", 0.01)
+    monkeypatch.setattr("renderer.threads.connection.DRAIN_S", 0.01)
+    monkeypatch.setattr("renderer.threads.renderer.DRAIN_S", 0.01)
     gate = threading.Event()
     ipc = MemoryRenderer(main)
     ipc.on("x", lambda: gate.wait(PATIENCE))
@@ -183,7 +183,7 @@ def test_close_waits_until_main_has_consumed_all(
 def test_close_tells_what_was_not_confirmed(
     main: MemoryMain, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("renderer.threads._FLUSH_S", 0.01)
+    monkeypatch.setattr("renderer.threads.renderer._FLUSH_S", 0.01)
     main.consuming = False
     ipc = MemoryRenderer(main)
     ipc.send("x")
@@ -197,7 +197,7 @@ def test_close_tells_what_was_not_confirmed(
 def test_close_does_not_wait_for_a_main_that_is_silent(
     main: MemoryMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("renderer.threads._PART_S", 0.01)
+    monkeypatch.setattr("renderer.threads.renderer._PART_S", 0.01)
     main.answering = False
     ipc = MemoryRenderer(main).connect()
     reply = ipc.invoke("x")

@@ -13,9 +13,9 @@ from typing import Final, final
 
 from grpc import aio
 
-from mainproc import leftovers
 from mainproc.address import UNIX
-from mainproc.invitations import Invitations
+from mainproc.children import leftovers
+from mainproc.children.invitations import Invitations
 from mainproc.servicer import Servicer, server_options
 from mainproc.sessions import Sessions
 from renderer.wire.errors import IpcError

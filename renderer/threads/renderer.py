@@ -5,23 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
-from renderer import lifetime, texts
+from renderer import texts
 from renderer.carrier import Carrier
-from renderer.connection import DRAIN_S, Connection
 from renderer.deadline import Deadline
-from renderer.dispatcher import ThreadDispatcher
 from renderer.ipc_renderer import Channels, is_async
-from renderer.lifetime import quiet_interrupts
-from renderer.one_shot import OneShots
 from renderer.patience import ThreadPatience
 from renderer.reply import Reply
 from renderer.settings import ThreadOptions, ThreadSettings
+from renderer.threads import lifetime, staying
+from renderer.threads.connection import DRAIN_S, Connection
+from renderer.threads.dispatcher import ThreadDispatcher
+from renderer.threads.lifetime import quiet_interrupts
+from renderer.threads.one_shot import OneShots
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
 from renderer.wire.listeners import Kind, checked_channel
@@ -33,9 +33,6 @@ logger = logging.getLogger("ipc.renderer")
 _FOR_EVER: Final = Deadline(None)
 _FLUSH_S: Final = 5.0
 _PART_S: Final = 5.0
-
-_renderers: weakref.WeakSet[IpcRenderer] = weakref.WeakSet()
-"""Those of this program, connected or not."""
 
 
 class IpcRenderer(Channels):
@@ -80,7 +77,7 @@ class IpcRenderer(Channels):
             address, title, url, token, connect_timeout, default, dispatch
         )
         self._begin()
-        _renderers.add(self)
+        staying.note(self)
 
     def _begin(self) -> None:
         self._pid = os.getpid()
@@ -483,18 +480,4 @@ class IpcRenderer(Channels):
             )
 
 
-def wait_for_all() -> None:
-    """Wait for every renderer of this program that listens to something.
-
-    Raises:
-        ConnectionClosed: there is no main process for one of them, or the connection
-            of one of them broke.
-    """
-    # Private: of no use to programs, which know what they made.
-    ends = [r._stay() for r in tuple(_renderers)]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    for error in ends:
-        if error is not None:
-            raise ConnectionClosed(str(error))
-
-
-__all__ = ("IpcRenderer", "wait_for_all")
+__all__ = ("IpcRenderer",)

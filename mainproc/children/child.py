@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
-from mainproc import leftovers
+from mainproc.children import leftovers
 from mainproc.home import Home
 
 if TYPE_CHECKING:
-    from mainproc.invitations import Invitation
+    from mainproc.children.invitations import Invitation
     from mainproc.web_contents import WebContents
 
 

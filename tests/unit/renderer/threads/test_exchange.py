@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from renderer.exchange import Exchange
+from renderer.threads.exchange import Exchange
 from renderer.wire import messages
 from renderer.wire.frames import parse_hello, parse_request
 from renderer.wire.greeting import Admission

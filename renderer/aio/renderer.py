@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
 from renderer import texts
-from renderer.aio_connection import FLUSH_S, AioConnection
+from renderer.aio.connection import FLUSH_S, AioConnection
 from renderer.carrier import AioCarrier
 from renderer.ipc_renderer import Channels, is_async
 from renderer.settings import Options, Settings

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, final
 
+from renderer.aio.tasks import STARTS_AT_ONCE, start
 from renderer.asked import Asked, reply_with
 from renderer.reports import Reports
-from renderer.tasks import STARTS_AT_ONCE, start
 from renderer.wire import messages
 from renderer.wire.errors import IpcError, IpcTimeout, quote
 from renderer.wire.events import Arrived

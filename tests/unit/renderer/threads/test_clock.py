@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from renderer.clock import Clock
+from renderer.threads.clock import Clock
 
 PATIENCE = 10.0
 
@@ -55,7 +55,7 @@ def test_many_jobs_that_never_run_leave_with_their_clock() -> None:
 
 
 def test_a_cancelled_job_never_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("renderer.clock._MOST_CANCELLED", 10)
+    monkeypatch.setattr("renderer.threads.clock._MOST_CANCELLED", 10)
     clock, done = Clock(), queue.SimpleQueue[str]()
     when = monotonic() + 0.02
     alarms = [clock.call_at(when, lambda: done.put("never")) for _ in range(100)]

@@ -18,10 +18,10 @@ from typing import Any, Final, Protocol, final
 
 from renderer import texts
 from renderer.carrier import Carrier, LinkBroken
-from renderer.clock import Alarm, Clock
 from renderer.deadline import Deadline, no_reply
-from renderer.exchange import Exchange
 from renderer.reply import Caller, Reply, SyncAnswer
+from renderer.threads.clock import Alarm, Clock
+from renderer.threads.exchange import Exchange
 from renderer.wire import events, messages
 from renderer.wire.errors import (
     ConnectionClosed,

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Final, final
 
 from renderer import texts
-from renderer.aio_calls import AioCalls
-from renderer.aio_dispatcher import AioDispatcher
-from renderer.aio_outlet import AioOutlet
+from renderer.aio.calls import AioCalls
+from renderer.aio.dispatcher import AioDispatcher
+from renderer.aio.outlet import AioOutlet
+from renderer.aio.tasks import Bell, hide, start_soon
 from renderer.carrier import AioCarrier, AioLink, LinkBroken
 from renderer.patience import Patience, closed_early
 from renderer.reports import Reports
 from renderer.settings import Settings
-from renderer.tasks import Bell, hide, start_soon
 from renderer.wire import events
 from renderer.wire.errors import ConnectionClosed, IpcError, quote
 from renderer.wire.limits import DEFAULT_LIMITS

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mainproc import IpcError, IpcMain, leftovers
-from mainproc.entrance import Entrance
+from mainproc import IpcError, IpcMain
+from mainproc.children import leftovers
+from mainproc.children.entrance import Entrance
 from mainproc.sessions import Sessions
 
 

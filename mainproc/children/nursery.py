@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
-from mainproc.child import Child
+from mainproc.children.child import Child
 from mainproc.config import ADDRESS_VARIABLE, TOKEN_VARIABLE
 from renderer.wire.errors import (
     ConnectionClosed,
@@ -21,8 +21,8 @@ from renderer.wire.errors import (
 )
 
 if TYPE_CHECKING:
-    from mainproc.entrance import Entrance
-    from mainproc.invitations import Invitation
+    from mainproc.children.entrance import Entrance
+    from mainproc.children.invitations import Invitation
 
 logger = logging.getLogger("ipc.main")
 

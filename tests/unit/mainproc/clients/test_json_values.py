@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from mainproc.json_values import FORMS, from_json, from_word, to_json
+from mainproc.clients.json_values import FORMS, from_json, from_word, to_json
 from renderer.wire import messages
 from renderer.wire.errors import RemoteError
 from renderer.wire.ext import Opaque, RegExp

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple, final
 
-from renderer.aio_calls import Invocation
+from renderer.aio.calls import Invocation
+from renderer.aio.tasks import Bell, hide, start
 from renderer.carrier import AioLink
-from renderer.tasks import Bell, hide, start
 from renderer.wire import events
 from renderer.wire.errors import (
     ConnectionClosed,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mainproc import AccessDenied, IpcMain
-from mainproc.invitations import Invitation, Invitations
+from mainproc.children.invitations import Invitation, Invitations
 from mainproc.sessions import Sessions
 from renderer.wire import messages
 from renderer.wire.session import Role, Session

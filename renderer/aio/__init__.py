@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Final, Unpack
 
-from renderer.aio_renderer import IpcRenderer
+from renderer.aio.renderer import IpcRenderer
 from renderer.settings import DEFAULT_ADDRESS, Options
 from renderer.wire.errors import (
     AccessDenied,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from mainproc import client
+from mainproc.clients import client
+from mainproc.clients.json_values import from_json, from_word, to_json
+from mainproc.clients.listening import Listening
 from mainproc.config import ADDRESS_VARIABLE, DEFAULT_ADDRESS
-from mainproc.json_values import from_json, from_word, to_json
-from mainproc.listening import Listening
 from renderer.wire.errors import DataCloneError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from renderer import lifetime
+from renderer.threads import lifetime
 
 
 @pytest.fixture(autouse=True)

@@ -174,10 +174,10 @@ def test_an_interrupted_sync_message_leaves_nothing_behind(
         queue = Interrupted()
 
     ipc.connect()
-    monkeypatch.setattr("renderer.connection.SyncAnswer", Answer)
+    monkeypatch.setattr("renderer.threads.connection.SyncAnswer", Answer)
     with pytest.raises(KeyboardInterrupt):
         ipc.send_sync("x")
-    monkeypatch.setattr("renderer.connection.SyncAnswer", SyncAnswer)
+    monkeypatch.setattr("renderer.threads.connection.SyncAnswer", SyncAnswer)
     call = main.hear_call()
     assert main.noted_of(events.Cancelled) == [events.Cancelled(call.message.id)]
 

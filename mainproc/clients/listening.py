@@ -10,8 +10,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, final
 
-from mainproc.client import complain, connect, put_line
-from mainproc.json_values import to_json
+from mainproc.clients.client import complain, connect, put_line
+from mainproc.clients.json_values import to_json
 from renderer.wire.errors import IpcTimeout, quote
 from renderer.wire.seconds import seconds
 

@@ -1,0 +1,1 @@
+"""Processes that main spawns: renderers with an entrance of their own."""

@@ -1,0 +1,1 @@
+"""The command as a client: `mainproc send`, `send-sync`, `invoke` and `listen`."""
