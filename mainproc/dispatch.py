@@ -186,7 +186,7 @@ class Dispatcher:
             self._check_held("listener", event.channel, began)
         if result is not None and inspect.isawaitable(result):
             running = self._await_listener(result, event, call)
-            task = event.sender.work.start(running, event.channel)
+            task = event.sender.work.start(running, event.channel, result)
             return not (STARTS_AT_ONCE or task.done())
         if call is not None:
             call.finish(returned=result is not None)
@@ -277,7 +277,7 @@ class Dispatcher:
             self._resolve(result, event, call)
             return False
         running = self._await_handler(result, event, call)
-        task = event.sender.work.start(running, call.channel)
+        task = event.sender.work.start(running, call.channel, result)
         if task.done():
             return False
         call.task = task

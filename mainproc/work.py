@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from mainproc.home import Home
@@ -92,9 +93,18 @@ class Work:
         return not self._running
 
     def start(
-        self, coroutine: Coroutine[Any, Any, None], channel: str
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        channel: str,
+        awaits: Awaitable[object],
     ) -> asyncio.Task[None]:
-        """Run a coroutine that never raises, and hold it until it has ended."""
+        """Run a coroutine that never raises, and hold it until it has ended.
+
+        Args:
+            coroutine: what to run.
+            channel: what it is for.
+            awaits: what it awaits; closed if it is cancelled before that begins.
+        """
         context = contextvars.copy_context()
         context.run(serving.set, self._owner)
         loop = self._home.loop
@@ -105,6 +115,9 @@ class Work:
         if not task.done():
             self._running[task] = channel
             task.add_done_callback(self._ended)
+            if inspect.iscoroutine(awaits) and not STARTS_AT_ONCE:
+                # Otherwise it would warn that nobody has awaited it.
+                task.add_done_callback(lambda _: awaits.close())
         return task
 
     def run(self, job: Job, channel: str) -> None:

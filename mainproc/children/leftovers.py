@@ -7,6 +7,7 @@ Nothing helps a process that is killed.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Final
@@ -29,7 +30,9 @@ def forget(removal: Removal) -> None:
 def remove_all() -> None:
     """Remove what is left, from wherever this is called."""
     for removal in tuple(_removals):
-        removal()
+        # One that may not be touched (a child with another user's rights) spares none.
+        with contextlib.suppress(OSError):
+            removal()
 
 
 atexit.register(remove_all)

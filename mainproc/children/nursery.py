@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import shlex
@@ -84,6 +85,8 @@ async def spawn(
         )
     if isinstance(argv, (str, bytes)):
         raise TypeError("argv is a list, the program and its arguments, not a str")
+    if not argv:
+        raise ValueError("argv is empty: it begins with the program")
     return await nursery.spawn(
         [os.fspath(word) for word in argv],
         title=printable(title),
@@ -194,7 +197,8 @@ class Nursery:
             await self._wait(self.loop.time() + _KILL_AFTER)
         finally:
             for child in self._children:
-                child.kill()
+                with contextlib.suppress(OSError):  # it has another user's rights
+                    child.kill()
             if self in _nurseries:
                 _nurseries.remove(self)
         await self._wait(self.loop.time() + _BURY_WITHIN)

@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from types import CoroutineType
 from typing import Any, Final, NamedTuple, Protocol, final
 
 from renderer.aio.tasks import STARTS_AT_ONCE, start
@@ -185,7 +186,7 @@ class AioDispatcher:
             logger.exception("a callback raised")
             return
         if inspect.isawaitable(result):
-            self._start(_await_hook(result))
+            self._start(_await_hook(result), result)
 
     # ---- one after the other ---------------------------------------------------------
 
@@ -289,7 +290,8 @@ class AioDispatcher:
             return False
         if result is None or not inspect.isawaitable(result):
             return False
-        return self._start(self._await_listener(listener, args, result)) is not None
+        running = self._await_listener(listener, args, result)
+        return self._start(running, result) is not None
 
     async def _await_listener(
         self, listener: Registration, args: Sequence[Any], running: Awaitable[Any]
@@ -330,7 +332,7 @@ class AioDispatcher:
         if result is None or not inspect.isawaitable(result):
             self._asked.answer(id, self._reply(id, handler, args, result))
             return False
-        task = self._start(self._await_handler(id, handler, args, result))
+        task = self._start(self._await_handler(id, handler, args, result), result)
         if task is None:
             return False
         timer = None
@@ -409,7 +411,9 @@ class AioDispatcher:
 
     # ---- tasks and threads -----------------------------------------------------------
 
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    def _start(
+        self, coroutine: Coroutine[Any, Any, None], awaits: Awaitable[object]
+    ) -> asyncio.Task[None] | None:
         """Run a coroutine as a task; return it unless it has ended already."""
         task = start(self._hold(coroutine), self._loop)
         if task.done():
@@ -417,6 +421,10 @@ class AioDispatcher:
             return None
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
+        if not STARTS_AT_ONCE:
+            # Cancelled before they began, they would warn that nobody awaited them.
+            for held in filter(inspect.iscoroutine, (coroutine, awaits)):
+                task.add_done_callback(partial(_close, held))
         return task
 
     async def _hold(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -456,6 +464,10 @@ async def _await_hook(running: Awaitable[Any]) -> None:
         await running
     except Exception:
         logger.exception("a callback raised")
+
+
+def _close(held: CoroutineType[Any, Any, Any], _: object) -> None:
+    held.close()
 
 
 __all__ = ("AioDispatcher", "Line")

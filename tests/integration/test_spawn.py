@@ -196,6 +196,12 @@ async def test_a_command_line_is_no_argv(words: Any) -> None:
             await mainproc.spawn(words)
 
 
+async def test_an_empty_argv() -> None:
+    async with serving():
+        with pytest.raises(ValueError, match="argv is empty"):
+            await mainproc.spawn([])
+
+
 async def test_what_cannot_be_run(write: Write, tmp_path: Path) -> None:
     worker = write("worker.py", WORKER)
     async with serving():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,3 +112,45 @@ async def test_who_listens_for_before_quit_may_ask_renderers_first() -> None:
         app.quit()
         assert await page.wait()
     assert answers == ["yes"]
+
+
+async def test_a_handler_that_is_cancelled_before_it_begins_is_no_warning() -> None:
+    """Its coroutine is closed: a warning here would fail this test."""
+    ipc, begun = IpcMain(), list[str]()
+
+    async def never(event: Any) -> None:
+        begun.append("never")
+
+    def leave(event: Any) -> None:
+        asyncio.get_running_loop().call_soon(event.sender.close)
+
+    ipc.on("leave", leave)
+    ipc.handle("never", never)
+    async with connected_aio(ipc) as page:
+        page.send("leave")
+        reply = page.invoke("never")
+        with pytest.raises(mainproc.ConnectionClosed):
+            await reply
+    gc.collect()
+    assert begun == ([] if sys.version_info < (3, 12) else ["never"])
+
+
+async def test_nor_is_one_in_a_renderer() -> None:
+    ipc, begun = IpcMain(), list[str]()
+    async with connected_aio(ipc) as page:
+
+        async def never() -> None:
+            begun.append("never")
+
+        def leave() -> None:
+            asyncio.get_running_loop().call_soon(page._present().say_goodbye)  # type: ignore[union-attr]  # noqa: SLF001
+
+        page.on("leave", leave)
+        page.handle("never", never)
+        page.contents.send("leave")
+        reply = page.contents.invoke("never")
+        with pytest.raises(mainproc.ConnectionClosed):
+            await reply
+        await page.wait()
+    gc.collect()
+    assert begun == ([] if sys.version_info < (3, 12) else ["never"])
