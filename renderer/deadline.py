@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import queue
 from time import monotonic
-from typing import final
+from typing import Final, TypeVar, final
 
 from renderer.wire.errors import IpcTimeout, quote
 from renderer.wire.seconds import seconds
+
+T = TypeVar("T")
+
+_SLICE_S: Final = 1.0
 
 
 @final
@@ -38,9 +43,28 @@ class Deadline:
         return "" if self.timeout is None else f" within {self.timeout:g} s"
 
 
+def next_item(items: queue.SimpleQueue[T], deadline: Deadline) -> T:
+    """Wait for the next item of a queue, in slices.
+
+    A signal that comes while a thread is about to sleep does not wake it, and Python
+    would tell of Ctrl-C only afterwards.
+
+    Raises:
+        queue.Empty: there was none until the deadline.
+    """
+    while True:
+        left = deadline.left
+        if left is not None and left <= _SLICE_S:
+            return items.get(timeout=left)
+        try:
+            return items.get(timeout=_SLICE_S)
+        except queue.Empty:
+            pass
+
+
 def no_reply(channel: str, deadline: Deadline) -> IpcTimeout:
     """Return the error for a call whose time is over."""
     return IpcTimeout(f"no reply to {quote(channel)}{deadline.within()}")
 
 
-__all__ = ("Deadline", "no_reply")
+__all__ = ("Deadline", "next_item", "no_reply")

@@ -13,6 +13,7 @@ from typing import Any, Final, cast, final
 import grpc
 
 from renderer.carrier import LinkBroken, Source
+from renderer.deadline import Deadline, next_item
 from renderer.grpc_terms import (
     SEND_SYNC,
     STREAM,
@@ -69,7 +70,7 @@ class GrpcCarrier:
         done: queue.SimpleQueue[object] = queue.SimpleQueue()
         call.add_done_callback(done.put)
         try:
-            done.get()
+            next_item(done, Deadline(None))
             return cast("bytes", call.result())
         except grpc.RpcError:
             raise unary_error(call.code(), call.details()) from None

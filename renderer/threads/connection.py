@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, final
 
 from renderer import texts
 from renderer.carrier import Carrier, LinkBroken
-from renderer.deadline import Deadline, no_reply
+from renderer.deadline import Deadline, next_item, no_reply
 from renderer.reply import Caller, Reply, SyncAnswer
 from renderer.threads.clock import Alarm, Clock
 from renderer.threads.exchange import Exchange
@@ -169,7 +169,7 @@ class Connection:
         answer = SyncAnswer()
         try:
             self.exchange.put(parcel, partial(self._sent, id, answer), deadline)
-            got = answer.queue.get(timeout=deadline.left)
+            got = next_item(answer.queue, deadline)
         except queue.Empty:
             self.give_up(id)
             raise no_reply(channel, deadline) from None

@@ -20,7 +20,7 @@ from threading import get_ident
 from time import monotonic
 from typing import Final, final
 
-from renderer.deadline import Deadline
+from renderer.deadline import Deadline, next_item
 from renderer.wire import events
 from renderer.wire.errors import (
     ConnectionClosed,
@@ -257,7 +257,7 @@ class Exchange:
                 if done or not in_time:
                     return done
                 try:
-                    bell.get(timeout=deadline.left)
+                    next_item(bell, deadline)
                 except queue.Empty:
                     in_time = False
         finally:
