@@ -63,6 +63,7 @@ def test_it_holds_every_module_of(package: str, names: list[str]) -> None:
         if path.suffix in {".py", ".pyi"} and "node_modules" not in path.parts
     }
     assert f"{package}/__init__.py" in modules
+    modules -= {"mainproc/plugin/pytest_electron_ipc.py"}  # it lies at the top
     assert modules <= set(names)
 
 
