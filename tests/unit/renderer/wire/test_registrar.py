@@ -83,3 +83,11 @@ def test_nothing_is_noted_by_itself() -> None:
     (taken,) = plain.table.take("a")
     assert (taken.once, taken.thread) == (True, True)
     assert plain.listener_count("a") == 0
+
+
+def test_a_decorator_without_a_channel_is_refused(face: Face) -> None:
+    with pytest.raises(TypeError, match=r"write @ipc.on\('CHANNEL'\)"):
+        face.on(first)  # type: ignore[arg-type]  # as `@ipc.on` above a function does
+    with pytest.raises(TypeError, match="a channel is a str; given was a int"):
+        face.handle(5, first)  # type: ignore[arg-type]
+    assert face.added == []
