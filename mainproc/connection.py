@@ -7,7 +7,6 @@ import functools
 import logging
 import secrets
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.application import app
@@ -423,4 +422,6 @@ class Connection:
 
 @functools.cache
 def _version() -> str:
+    from importlib.metadata import version  # it takes its time to import
+
     return version("electron-ipc")

@@ -19,7 +19,7 @@ from hypothesis import settings
 
 # `default` gives every machine the same examples: a red run can be run again.
 settings.register_profile(
-    "default", derandomize=True, deadline=None, max_examples=60, database=None
+    "default", derandomize=True, deadline=None, max_examples=50, database=None
 )
 settings.register_profile("soak", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("default")  # --hypothesis-profile=soak comes later and wins
