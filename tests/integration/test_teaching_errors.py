@@ -209,10 +209,10 @@ def test_a_value_that_cannot_be_sent(write: Write, main: RunningMain) -> None:
 def test_a_misspelt_event_attribute(write: Write, main: RunningMain) -> None:
     page = write("page.py", "from renderer import ipc\nipc.send_sync('half', 4)")
     said = "AttributeError: 'IpcMainEvent' object has no attribute 'return_valu'"
-    assert error_of(page, main.address).endswith(f" remote method 'half': {said}")
+    assert f" remote method 'half': {said}" in error_of(page, main.address)
     log = log_of(main)
     assert "event.return_valu = number / 2\n" in log
-    assert log.endswith(f"{said}\n")
+    assert said in log.splitlines()[-1]  # later Pythons say more
 
 
 def test_a_main_script_that_never_ran(write: Write) -> None:

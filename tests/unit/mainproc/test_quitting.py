@@ -120,6 +120,7 @@ async def test_a_handler_that_is_cancelled_before_it_begins_is_no_warning() -> N
 
     async def never(event: Any) -> None:
         begun.append("never")
+        await asyncio.Event().wait()
 
     def leave(event: Any) -> None:
         asyncio.get_running_loop().call_soon(event.sender.close)
@@ -141,6 +142,7 @@ async def test_nor_is_one_in_a_renderer() -> None:
 
         async def never() -> None:
             begun.append("never")
+            await asyncio.Event().wait()
 
         def leave() -> None:
             asyncio.get_running_loop().call_soon(page._present().say_goodbye)  # type: ignore[union-attr]  # noqa: SLF001
