@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -9,12 +10,14 @@ from functools import cache
 from typing import Final, Self, TypedDict
 
 from renderer.texts import ADDRESS_VARIABLE, TOKEN_VARIABLE
-from renderer.wire.errors import ConnectionClosed, IpcError, quote
+from renderer.wire.errors import ConnectionClosed, quote
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.session import Role, Session
 from renderer.wire.terms import introduction
 from renderer.wire.values import Default
 from renderer.workers import Job
+
+logger = logging.getLogger("ipc.renderer")
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 """Where a main process listens unless it is told otherwise."""
@@ -58,12 +61,8 @@ class Settings:
         changed = replace(self, **options)
         return changed if address is None else replace(changed, address=address)
 
-    def check_late(self, wanted: Self) -> None:
-        """Refuse options that an open connection was not opened with.
-
-        Raises:
-            IpcError: they are named.
-        """
+    def warn_of_late(self, wanted: Self) -> None:
+        """Log options that an open connection was not opened with: it stays as it is."""
         late = [
             f"{field.name}="
             for field in fields(self)
@@ -71,9 +70,10 @@ class Settings:
             and getattr(self, field.name) != getattr(wanted, field.name)
         ]
         if late:
-            raise IpcError(
-                f"connected already, by what was sent before: {' and '.join(late)} "
-                "would come too late; call connect() first"
+            logger.warning(
+                "connected already, by what was sent before: %s came too late and "
+                "changed nothing; call connect() first",
+                " and ".join(late),
             )
 
     @property

@@ -100,7 +100,8 @@ class IpcRenderer(Channels):
     ) -> Self:
         """Connect, and wait until main has said welcome.
 
-        Nothing happens if there is a connection to that address. After a connection has
+        Nothing happens if there is a connection to that address (options that would
+        change it are named in the log). After a connection has
         ended this begins a new session; listeners and handlers stay registered.
         Cancelling this changes nothing but the waiting.
 
@@ -114,8 +115,7 @@ class IpcRenderer(Channels):
         Raises:
             ConnectionClosed: there is no main process, or it does not want us now.
             AccessDenied: this renderer may not come in.
-            IpcError: there is a connection to another address, on another loop, or with
-                other options.
+            IpcError: there is a connection to another address, or on another loop.
         """
         if self._pid != os.getpid():
             self._begin()
@@ -126,7 +126,7 @@ class IpcRenderer(Channels):
             elif previous.address != settings.target:
                 raise texts.elsewhere(previous.address)
             else:
-                self._settings.check_late(settings)
+                self._settings.warn_of_late(settings)
                 await previous.wait_opened()
                 return self
         self._closed = False

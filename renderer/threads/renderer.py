@@ -119,7 +119,8 @@ class IpcRenderer(Channels):
     ) -> Self:
         """Connect, and wait until main has said welcome.
 
-        Nothing happens if there is a connection to that address. After a connection has
+        Nothing happens if there is a connection to that address (options that would
+        change it are named in the log). After a connection has
         ended this begins a new session; listeners and handlers stay registered.
 
         Args:
@@ -132,7 +133,7 @@ class IpcRenderer(Channels):
         Raises:
             ConnectionClosed: there is no main process, or it does not want us now.
             AccessDenied: this renderer may not come in.
-            IpcError: there is a connection to another address, or with other options.
+            IpcError: there is a connection to another address.
         """
         if self._pid != os.getpid():
             self._begin()
@@ -143,7 +144,7 @@ class IpcRenderer(Channels):
             if previous is not None and previous.error is None:
                 if previous.address != settings.target:
                     raise texts.elsewhere(previous.address)
-                self._settings.check_late(settings)
+                self._settings.warn_of_late(settings)
                 return self
             if previous is not None:
                 previous.wait_over(deadline)
