@@ -62,7 +62,7 @@ class Settings:
         return changed if address is None else replace(changed, address=address)
 
     def warn_of_late(self, wanted: Self) -> None:
-        """Log options that an open connection was not opened with: it stays as it is."""
+        """Log options that an open connection does not have; it stays as it is."""
         late = [
             f"{field.name}="
             for field in fields(self)
