@@ -178,7 +178,10 @@ class Connection:
             raise
         if isinstance(got, IpcError):
             raise got
-        return messages.read_result(got.reply, channel)
+        try:
+            return messages.read_result(got.reply, channel)
+        except IpcTimeout:  # main's timer for this very deadline was quicker
+            raise no_reply(channel, deadline) from None
 
     def send_sync_unary(
         self,

@@ -204,9 +204,7 @@ def test_every_way_to_have_no_answer(ask: Any) -> None:
         ask("silent")
     with pytest.raises(RemoteError, match="ValueError: boom"):
         ask("bad")
-    # Said by this end, or by main if that is quicker.
-    said = "no reply to 'hold' within 0.05 s|'hold' took longer than its caller waits"
-    with pytest.raises(IpcTimeout, match=f"^({said})$"):
+    with pytest.raises(IpcTimeout, match=r"^no reply to 'hold' within 0.05 s$"):
         ask("hold", timeout=0.05)
 
 

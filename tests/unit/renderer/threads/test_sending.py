@@ -148,6 +148,16 @@ def test_send_sync_without_a_timeout(
     assert str(raised.value) == "Error invoking remote method 'ping': ValueError: boom"
 
 
+def test_a_timeout_reads_the_same_when_main_is_quicker(
+    main: MemoryMain, ipc: MemoryRenderer, helpers: ThreadPoolExecutor
+) -> None:
+    ipc.connect()
+    asking = helpers.submit(ipc.send_sync, "x", timeout=PATIENCE)
+    main.refuse(main.hear_call(), IpcTimeout("'x' took longer than its caller waits"))
+    with pytest.raises(IpcTimeout, match=rf"^no reply to 'x' within {PATIENCE:g} s$"):
+        asking.result(PATIENCE)
+
+
 def test_a_sync_message_that_takes_too_long(
     main: MemoryMain, ipc: MemoryRenderer
 ) -> None:
