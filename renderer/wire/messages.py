@@ -27,18 +27,28 @@ SyncRequest = pb.SendSyncRequest
 
 
 def event(
-    channel: str, args: Sequence[object], default: Default | None = None
+    channel: str,
+    args: Sequence[object],
+    default: Default | None = None,
+    *,
+    lane: int = 0,
 ) -> Parcel:
     """Return `ipc.send`'s message.
+
+    Args:
+        channel: its channel.
+        args: its arguments.
+        default: converts what has no form on the wire, as json's `default`.
+        lane: whose order it keeps.
 
     Raises:
         DataCloneError: an argument cannot be carried.
     """
-    message = pb.Message()
+    message = pb.Message(lane=lane)
     body = message.event
     body.channel = channel
     encode_args(args, body.args, default)
-    return Parcel(message.SerializeToString(), counted=True, reply=False)
+    return Parcel(message.SerializeToString(), counted=True, reply=False, lane=lane)
 
 
 def call(
@@ -49,6 +59,7 @@ def call(
     sync: bool = False,
     timeout: float | None = None,
     default: Default | None = None,
+    lane: int = 0,
 ) -> Parcel:
     """Return the message of `ipc.invoke` or, if `sync`, of `ipc.send_sync`.
 
@@ -59,22 +70,28 @@ def call(
         sync: for listeners, not for the handler.
         timeout: seconds the caller will wait; None for ever.
         default: converts what has no form on the wire, as json's `default`.
+        lane: whose order it keeps.
 
     Raises:
         DataCloneError: an argument cannot be carried.
     """
-    message = pb.Message(id=id)
+    message = pb.Message(id=id, lane=lane)
     body = message.call
     body.channel = channel
     encode_args(args, body.args, default)
     body.kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
     if timeout is not None:
         body.remaining_ms = max(0, round(timeout * 1000))
-    return Parcel(message.SerializeToString(), counted=True, reply=False)
+    return Parcel(message.SerializeToString(), counted=True, reply=False, lane=lane)
 
 
 def reply(
-    id: int, value: object, default: Default | None = None, name: str = "result"
+    id: int,
+    value: object,
+    default: Default | None = None,
+    name: str = "result",
+    *,
+    lane: int = 0,
 ) -> Parcel:
     """Return the reply with a result.
 
@@ -83,23 +100,25 @@ def reply(
         value: the result.
         default: converts what has no form on the wire, as json's `default`.
         name: what the result is called in the path of an error.
+        lane: that of the call.
 
     Raises:
         DataCloneError: the result cannot be carried.
     """
-    message = pb.Message(id=id)
+    message = pb.Message(id=id, lane=lane)
     encode_value(value, message.reply.value, default, name)
-    return Parcel(message.SerializeToString(), counted=False, reply=True)
+    return Parcel(message.SerializeToString(), counted=False, reply=True, lane=lane)
 
 
-def refusal(id: int, error: Exception) -> Parcel:
+def refusal(id: int, error: Exception, *, lane: int = 0) -> Parcel:
     """Return the reply that a call cannot be served: no listener, a timeout, ….
 
     Args:
         id: the call's id.
         error: why; an `IpcError` arrives as the same class.
+        lane: that of the call.
     """
-    return failed(id, failure_from(error))
+    return failed(id, failure_from(error), lane=lane)
 
 
 def raised(
@@ -108,6 +127,7 @@ def raised(
     default: Default | None = None,
     *,
     debug: bool = False,
+    lane: int = 0,
 ) -> Parcel:
     """Return the reply that a handler or listener raised.
 
@@ -116,14 +136,21 @@ def raised(
         error: what was raised.
         default: for its details.
         debug: send the traceback, too.
+        lane: that of the call.
     """
-    return failed(id, raised_failure(error, debug=debug, default=default))
+    failure = raised_failure(error, debug=debug, default=default)
+    return failed(id, failure, lane=lane)
 
 
-def cancel(id: int) -> Parcel:
-    """Return the message that nobody waits for a call any more."""
-    message = pb.Message(id=id, cancel=pb.Cancel())
-    return Parcel(message.SerializeToString(), counted=False, reply=False)
+def cancel(id: int, *, lane: int = 0) -> Parcel:
+    """Return the message that nobody waits for a call any more.
+
+    Args:
+        id: the call's id.
+        lane: that of the call.
+    """
+    message = pb.Message(id=id, lane=lane, cancel=pb.Cancel())
+    return Parcel(message.SerializeToString(), counted=False, reply=False, lane=lane)
 
 
 def read_args(body: pb.Event | pb.Call | pb.SendSyncRequest) -> list[Any]:

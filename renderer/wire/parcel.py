@@ -17,14 +17,16 @@ class Parcel(NamedTuple):
     counted: bool
     """It needs room in the peer's window."""
     reply: bool
+    lane: int = 0
+    """Whose order it keeps; the same as inside of `data`."""
 
 
-def failed(id: int, failure: pb.Failure) -> Parcel:
-    """Return the reply without a result to the call `id`."""
-    message = pb.Message(id=id, reply=pb.Reply(failure=failure))
-    return Parcel(message.SerializeToString(), counted=False, reply=True)
+def failed(id: int, failure: pb.Failure, *, lane: int = 0) -> Parcel:
+    """Return the reply without a result to the call `id`, which came on `lane`."""
+    message = pb.Message(id=id, lane=lane, reply=pb.Reply(failure=failure))
+    return Parcel(message.SerializeToString(), counted=False, reply=True, lane=lane)
 
 
-def refused(id: int, reason: str, text: str) -> Parcel:
+def refused(id: int, reason: str, text: str, *, lane: int = 0) -> Parcel:
     """Return the reply that a call cannot be served, in our own words."""
-    return failed(id, pb.Failure(reason=reason, message=text))
+    return failed(id, pb.Failure(reason=reason, message=text), lane=lane)

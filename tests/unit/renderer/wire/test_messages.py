@@ -11,7 +11,7 @@ from renderer.wire.errors import (
     RemoteError,
     RemoteProtocolError,
 )
-from renderer.wire.parcel import Parcel
+from renderer.wire.parcel import Parcel, refused
 from renderer.wire.values import Default
 
 
@@ -155,3 +155,20 @@ def test_a_request_that_is_none() -> None:
 def test_an_uncloneable_argument_sends_nothing() -> None:
     with pytest.raises(DataCloneError):
         messages.sync_request("c", [object()])
+
+
+# ---- lanes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2**32 - 1])
+def test_a_message_and_its_parcel_name_the_same_lane(lane: int) -> None:
+    for parcel in (
+        messages.event("c", [1], lane=lane),
+        messages.call(7, "c", [1], lane=lane),
+        messages.reply(7, 1, lane=lane),
+        messages.refusal(7, NoListener("nobody"), lane=lane),
+        messages.raised(7, ValueError("boom"), lane=lane),
+        messages.cancel(7, lane=lane),
+        refused(7, "UNIMPLEMENTED", "what is that?", lane=lane),
+    ):
+        assert (parcel.lane, said(parcel).lane) == (lane, lane)
