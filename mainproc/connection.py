@@ -13,7 +13,7 @@ from mainproc.application import app
 from mainproc.asks import Asks
 from mainproc.home import Home
 from mainproc.incoming import Incoming
-from mainproc.outlet import Outlet
+from mainproc.outlet import Outlet, is_mine
 from mainproc.web_contents import WebContents
 from mainproc.work import serving
 from renderer.reply import Reply
@@ -286,7 +286,7 @@ class Connection:
 
     def close(self, reason: str) -> None:
         """Say Goodbye because the application wants it, from any thread."""
-        in_finalizer = self._outlet.lock.is_mine()
+        in_finalizer = is_mine(self._outlet.lock)
         do = self._home.later if in_finalizer else self._home.call
         do(self.say_goodbye, reasons.CLOSED, reason)
 

@@ -24,31 +24,19 @@ _ROOM: Final = 0.5
 """`drain` waits until this part of the window is free."""
 
 
-@final
-class SessionLock:
-    """A lock that knows its holder, so that a finalizer need not deadlock.
+SessionLock = threading.RLock
+"""A lock that knows its holder, so that a finalizer need not deadlock.
 
-    The garbage collector may run one at any point, also where this very thread holds
-    the lock.
-    """
+The garbage collector may run one at any point, also where this very thread holds the
+lock. It takes note of its holder in the same moment. A note of ours would come a moment
+later, and the collector, or a signal handler, may run in between.
+"""
 
-    __slots__ = ("_lock",)
 
-    def __init__(self) -> None:
-        # It takes note of its holder in the same moment. A note of ours would come a
-        # moment later, and the collector, or a signal handler, may run in between.
-        self._lock: Any = threading.RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-    def is_mine(self) -> bool:
-        """Tell whether this thread holds it."""
-        mine: bool = self._lock._is_owned()  # noqa: SLF001 - as threading.Condition
-        return mine
+def is_mine(lock: Any) -> bool:
+    """Tell whether this thread holds a `SessionLock`."""
+    mine: bool = lock._is_owned()  # noqa: SLF001 - as threading.Condition
+    return mine
 
 
 @final
@@ -137,7 +125,7 @@ class Outlet:
             Overloaded: the renderer's window is full.
             PayloadTooLarge: the renderer does not take messages of this size.
         """
-        if self.lock.is_mine():  # this is a finalizer
+        if is_mine(self.lock):  # this is a finalizer
             self._home.later(self._send_late, parcel, noted)
             return self.open
         with self.lock:
@@ -189,7 +177,7 @@ class Outlet:
 
     def schedule_flush(self) -> None:
         """Write soon, from any thread; what is sent until then goes along."""
-        if self.lock.is_mine():
+        if is_mine(self.lock):
             return  # a finalizer's message, which is flushed when it is sent
         with self.lock:
             if self._flush_scheduled:

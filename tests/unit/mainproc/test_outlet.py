@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from mainproc.outlet import SessionLock
+from mainproc.outlet import SessionLock, is_mine
 
 
 def test_its_holder_is_known_as_soon_as_it_is_held() -> None:
@@ -14,17 +14,20 @@ def test_its_holder_is_known_as_soon_as_it_is_held() -> None:
 
     def interrupt(frame: FrameType, event: str, arg: object) -> Any:
         frame.f_trace_opcodes = True
-        if repr(lock._lock).startswith("<locked"):  # noqa: SLF001
-            known.append(lock.is_mine())
+        if repr(lock).startswith("<locked"):
+            known.append(is_mine(lock))
         return interrupt
+
+    def hold() -> None:
+        with lock:
+            pass
 
     traced = sys.gettrace()
     sys.settrace(interrupt)
     try:
-        with lock:
-            pass
+        hold()
     finally:
         sys.settrace(traced)
     assert known
     assert all(known)
-    assert not lock.is_mine()
+    assert not is_mine(lock)
