@@ -37,6 +37,10 @@ _HELD_TOO_LONG: Final = 0.25
 _CHANNELS_REMEMBERED: Final = 1_000
 """A peer chooses channel names: warn of so many, then no more."""
 _THREADS: Final = 32
+_NO_AWAITABLES: Final = frozenset(
+    (type(None), str, bool, int, float, bytes, list, dict, tuple)
+)
+"""What `inspect.isawaitable` need not be asked about: it takes its time."""
 _RAISED: Final = (Exception, asyncio.CancelledError, SystemExit)
 """What a plain function may raise. CancelledError, because one that looks at a future
 may let it out, and it would end the renderer's link; SystemExit, to end in order."""
@@ -124,7 +128,10 @@ class Dispatcher:
         if not listeners:
             self._warn_unheard(contents, channel)
             return False
-        return self._call_all(listeners, IpcMainEvent(contents, channel), args, None)
+        event = IpcMainEvent(contents, channel)
+        if len(listeners) == 1 and not listeners[0].thread:
+            return self._call_listener(listeners[0], event, args, None)
+        return self._call_all(listeners, event, args, None)
 
     def sync(self, contents: WebContents, call: SyncCall, args: Sequence[Any]) -> bool:
         """Call the listeners of a sync message, which may set its return value."""
@@ -182,9 +189,9 @@ class Dispatcher:
             _note_arity(error, event.channel, args)
             self._listener_raised(error, event, call)
             result = None
-        finally:
-            self._check_held("listener", event.channel, began)
-        if result is not None and inspect.isawaitable(result):
+        if monotonic() - began > _HELD_TOO_LONG:
+            self._tell_held("listener", event.channel, monotonic() - began)
+        if type(result) not in _NO_AWAITABLES and inspect.isawaitable(result):
             running = self._await_listener(result, event, call)
             task = event.sender.work.start(running, event.channel, result)
             return not (STARTS_AT_ONCE or task.done())
@@ -272,8 +279,9 @@ class Dispatcher:
             self._handler_raised(error, event, call)
             return False
         finally:
-            self._check_held("handler", event.channel, began)
-        if result is None or not inspect.isawaitable(result):
+            if monotonic() - began > _HELD_TOO_LONG:
+                self._tell_held("handler", event.channel, monotonic() - began)
+        if type(result) in _NO_AWAITABLES or not inspect.isawaitable(result):
             self._resolve(result, event, call)
             return False
         running = self._await_handler(result, event, call)
@@ -347,9 +355,8 @@ class Dispatcher:
         except Exception:
             logger.exception("the hook given to ipc.on_error raised")
 
-    def _check_held(self, kind: str, channel: str, began: float) -> None:
-        held = monotonic() - began
-        if held > _HELD_TOO_LONG and self._first_time("held", channel):
+    def _tell_held(self, kind: str, channel: str, held: float) -> None:
+        if self._first_time("held", channel):
             logger.warning(
                 "%s for %s held main for %.1f s; register it with thread=True",
                 kind,

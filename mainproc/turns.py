@@ -165,38 +165,46 @@ class Turns:
         """Dispatch what can be dispatched now."""
         if self._scheduled or self.dispatching:
             return
-        clock = self._home.loop.time
-        until = clock() + _LONGEST_TURN
-        self.dispatching = True
-        try:
-            count = 0
-            while self._dispatch_next():
-                count += 1
-                if count % _LOOK_AT_CLOCK_EVERY == 0 and clock() > until:
-                    self._schedule(self.advance)
-                    break
-        finally:
-            self.dispatching = False
+        if self._queue or self._unary:
+            self.dispatching = True
+            try:
+                self._take_turn()
+            finally:
+                self.dispatching = False
         self._on_pause()
 
-    def _dispatch_next(self) -> bool:
-        if self._unary and self._unary[0][0] <= self._session.inbox.ack:
-            waiting = heapq.heappop(self._unary)[2]
-            self._unary_bytes -= waiting.size
-            started = waiting.begin()
-            if started:
+    def _take_turn(self) -> None:
+        # Once for each message: what does not change meanwhile is looked up before.
+        queue, session, begin = self._queue, self._session, self._begin
+        clock = self._home.loop.time
+        until = clock() + _LONGEST_TURN
+        count = 0
+        while True:
+            if self._unary and self._unary[0][0] <= session.inbox.ack:
+                if not self._begin_unary():
+                    return
+            elif not queue or self._must_wait():
+                return
+            else:
+                arrived = queue.popleft()
+                if self._syncs and arrived.is_sync:
+                    self._syncs -= 1
+                if begin(arrived):
+                    self._schedule(self._consume_and_advance)
+                    return
+                session.consume()
+            count += 1
+            if not count % _LOOK_AT_CLOCK_EVERY and clock() > until:
                 self._schedule(self.advance)
-            return not started
-        if self._stopped or not self._queue or self._must_wait():
-            return False
-        arrived = self._queue.popleft()
-        if arrived.kind == "call":
-            self._syncs -= arrived.is_sync
-        if self._begin(arrived):
-            self._schedule(self._consume_and_advance)
-            return False
-        self._session.consume()
-        return True
+                return
+
+    def _begin_unary(self) -> bool:
+        waiting = heapq.heappop(self._unary)[2]
+        self._unary_bytes -= waiting.size
+        started = waiting.begin()
+        if started:
+            self._schedule(self.advance)
+        return not started
 
     def _schedule(self, step: Callable[[], None]) -> None:
         self._scheduled = True

@@ -53,8 +53,12 @@ class Work:
     ) -> None:
         self.calls: dict[object, Call] = {}
         """Calls without reply, by their key."""
+        self.full = False
+        """So much runs that nothing more should be begun."""
         self._home = home
-        self._owner = owner
+        # What tasks and jobs begin with: it is copied for each.
+        self._context = contextvars.copy_context()
+        self._context.run(serving.set, owner)
         self._handlers = handlers
         self._listeners = listeners
         self._limit = limit
@@ -76,11 +80,6 @@ class Work:
         # Copies at once: somebody may ask on another thread, because this one is held.
         waiting = [call.channel for call in list(self.calls.values())]
         return {*self._running.values(), *waiting}
-
-    @property
-    def full(self) -> bool:
-        """So much runs that nothing more should be begun."""
-        return self.running >= self._limit
 
     @property
     def overfull(self) -> bool:
@@ -105,15 +104,14 @@ class Work:
             channel: what it is for.
             awaits: what it awaits; closed if it is cancelled before that begins.
         """
-        context = contextvars.copy_context()
-        context.run(serving.set, self._owner)
+        context = self._context.copy()
         loop = self._home.loop
         if sys.version_info >= (3, 12):
             task = asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
         else:
             task = asyncio.Task(coroutine, loop=loop, context=context)
         if not task.done():
-            self._running[task] = channel
+            self._note(task, channel)
             task.add_done_callback(self._ended)
             if inspect.iscoroutine(awaits) and not STARTS_AT_ONCE:
                 # Otherwise it would warn that nobody has awaited it.
@@ -169,15 +167,18 @@ class Work:
 
     def _admit(self, job: Job, channel: str) -> tuple[object, Job]:
         ticket = object()  # not the job itself: nothing here may keep its event alive
-        context = contextvars.copy_context()
-        context.run(serving.set, self._owner)
+        context = self._context.copy()
 
         def run() -> None:
             context.run(job)
             self._home.call(self._ended, ticket)
 
-        self._running[ticket] = channel
+        self._note(ticket, channel)
         return ticket, run
+
+    def _note(self, what: object, channel: str) -> None:
+        self._running[what] = channel
+        self.full = self.running >= self._limit
 
     def _run_ordered(self) -> None:
         # One job a turn, so that no renderer keeps a thread of the pool to itself.
@@ -194,4 +195,5 @@ class Work:
 
     def _ended(self, what: object) -> None:
         self._running.pop(what, None)
+        self.full = self.running >= self._limit
         self._on_room()
