@@ -38,8 +38,8 @@ wheel: ## build, look inside, and run the demo from an empty environment
 interop: ## foreign clients; what is missing on this machine fails
 	for lock in $$(find renderer tests -name package-lock.json -not -path '*/node_modules/*'); do npm ci --prefix $$(dirname $$lock) || exit; done && $(PYTHON) -m pytest --no-skip tests/interop
 
-bench: ## measure
-	$(PYTHON) -m pytest -n0 -m bench tests/bench
+bench: ## measure, beside what else there is
+	$(PYTHON) -m tests.bench
 
 soak: ## the property tests with fifty times the examples, for an hour or so
 	$(PYTHON) -m pytest --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 tests/property

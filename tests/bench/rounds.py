@@ -1,0 +1,91 @@
+"""Measuring both sides in turn, so that noise of the machine hits both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Final
+
+from tests.bench.ratios import Ratio
+from tests.bench.results import Result
+from tests.bench.sides import Trial
+
+_FIRST: Final = 50
+"""How many to begin with; then so many as take the time that a measurement is to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured.
+
+    Attributes:
+        rounds: how often both sides are measured.
+        seconds: how long one measurement takes, about.
+    """
+
+    rounds: int
+    seconds: float
+
+
+FULL: Final = Plan(rounds=5, seconds=1.2)
+QUICK: Final = Plan(rounds=3, seconds=0.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What both sides have measured, round by round."""
+
+    ratio: Ratio
+    rounds: list[tuple[Result, Result]]
+
+    @property
+    def ratios(self) -> list[float]:
+        """That of each round."""
+        value = self.ratio.value
+        return [value(ours) / value(other) for ours, other in self.rounds]
+
+    @property
+    def median(self) -> float:
+        """The median of the rounds' ratios."""
+        return median(self.ratios)
+
+
+async def compare(
+    ratio: Ratio, plan: Plan, progress: Callable[[str], object]
+) -> Comparison:
+    """Measure both sides, alternately, after a warm-up.
+
+    Args:
+        ratio: whose sides.
+        plan: how much.
+        progress: told what is being done.
+
+    Raises:
+        Broken: a program failed.
+    """
+    rounds: list[tuple[Result, Result]] = []
+    async with AsyncExitStack() as stack:
+        progress(f"{ratio.name}: starting")
+        ours = await stack.enter_async_context(ratio.ours.opened())
+        other = await stack.enter_async_context(ratio.other.opened())
+        our_count = await _warmed_up(ours, plan.seconds)
+        other_count = await _warmed_up(other, plan.seconds)
+        for done in range(plan.rounds):
+            progress(f"{ratio.name}: round {done + 1} of {plan.rounds}")
+            one = await ours.measure(our_count)
+            rounds.append((one, await other.measure(other_count)))
+    return Comparison(ratio, rounds)
+
+
+async def _warmed_up(trial: Trial, seconds: float) -> int:
+    """Return how many take so long, after having tried it for a while."""
+    count = _FIRST
+    for share in (0.25, 1):
+        start = perf_counter()
+        await trial.measure(count)
+        took = perf_counter() - start
+        count = max(_FIRST, round(count * seconds * share / took))
+    return count
