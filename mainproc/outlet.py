@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.home import Home
+from renderer.wire.drive import Drive
 from renderer.wire.errors import ConnectionClosed, IpcError, LocalProtocolError
 from renderer.wire.session import Session
 from renderer.wire.state import ACCEPTS_MESSAGES
@@ -69,7 +69,8 @@ class Outlet:
         self._on_broken = on_broken
         self._on_written = on_written
         self._link: AsyncLink | None = None
-        self._writer: asyncio.Task[None] | None = None
+        self._writer: Drive | None = None
+        self._written: asyncio.Future[None] | None = None  # done when it rests
         self._writing = False
         self._flush_scheduled = False
         self._ack_timer: asyncio.TimerHandle | None = None
@@ -100,8 +101,10 @@ class Outlet:
     async def finish(self) -> None:
         """Write all that is to be written."""
         self.flush()
-        if self._writer is not None:
-            await asyncio.wait([self._writer])
+        while self._writing:
+            if self._written is None:
+                self._written = self._home.loop.create_future()
+            await asyncio.wait([self._written])
 
     # ---- messages ----------------------------------------------------------------
 
@@ -207,13 +210,8 @@ class Outlet:
 
     def _start_writing(self, link: AsyncLink, frame: bytes) -> None:
         self._writing = True
-        writing: Any = self._write(link, frame)
-        if sys.version_info >= (3, 12):
-            loop = self._home.loop
-            task = asyncio.Task(writing, loop=loop, eager_start=True)
-        else:
-            task = self._home.loop.create_task(writing)
-        self._writer = None if task.done() else task
+        self._writer = Drive(self._write(link, frame), self._home.loop.call_soon)
+        self._writer.start()
 
     async def _write(self, link: AsyncLink, frame: bytes | None) -> None:
         try:
@@ -224,9 +222,14 @@ class Outlet:
                 frame = self._next_frame()
         except ConnectionClosed:
             pass  # whoever reads this link is told, too
+        except asyncio.CancelledError:
+            return  # the link is gone
         finally:
             self._writing = False
             self._writer = None
+            if self._written is not None:
+                self._written.set_result(None)
+                self._written = None
         self._on_written()
 
     def _next_frame(self) -> bytes | None:

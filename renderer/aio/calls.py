@@ -20,8 +20,10 @@ from renderer.wire.values import Default
 class Way(Protocol):
     """Where calls go out."""
 
-    def put(self, parcel: Parcel, sender: Invocation | None = None) -> None:
-        """Put a message on the session."""
+    def put(
+        self, parcel: Parcel, sender: Invocation | None = None, *, soon: bool = False
+    ) -> None:
+        """Put a message on the session; `soon`: write it in the loop's next turn."""
         ...
 
     def withdraw(self, sender: Invocation) -> bool:
@@ -116,7 +118,7 @@ class AioCalls:
             id, channel, args, sync=sync, timeout=timeout, default=default
         )
         call = Invocation(id, channel, self, self._loop)
-        self._way.put(parcel, call)
+        self._way.put(parcel, call, soon=bool(self._open))
         self._open[id] = call
         if timeout is not None:
             deadline = Deadline(timeout)

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, final
 
 from renderer.aio.calls import Invocation
-from renderer.aio.tasks import Bell, hide, start
+from renderer.aio.tasks import Bell
 from renderer.carrier import AioLink
 from renderer.wire import events
+from renderer.wire.drive import Drive
 from renderer.wire.errors import (
     ConnectionClosed,
     IpcError,
@@ -78,8 +79,10 @@ class AioOutlet:
         self._link: AioLink | None = None
         self._opened = False
         self._writing = False
+        self._flushing_soon = False
         self._finishing = False
-        self._writer: asyncio.Task[None] | None = None
+        self._writer: Drive | None = None
+        self._written: asyncio.Future[None] | None = None  # done when it rests
         self._timer: asyncio.TimerHandle | None = None
         self._inside = False  # the session is being touched
 
@@ -107,19 +110,25 @@ class AioOutlet:
         if self._writer is not None:
             # gRPC may leave a write waiting that never got as far as the wire.
             self._writer.cancel()
-            await asyncio.wait([self._writer])
-            self._writer = None
-            self._writing = False  # one that had not begun does not say so
+        while self._writing:
+            if self._written is None:
+                self._written = self._loop.create_future()
+            await asyncio.wait([self._written])
         return self.change(lambda s: s.cut(self._epoch, self._loop.time()))
 
     # ---- sending ---------------------------------------------------------------------
 
-    def put(self, parcel: Parcel, sender: Invocation | None = None) -> None:
+    def put(
+        self, parcel: Parcel, sender: Invocation | None = None, *, soon: bool = False
+    ) -> None:
         """Put a message on the session, or in the queue for it.
 
         Args:
             parcel: the message.
             sender: the call that it is.
+            soon: others are likely to be sent in this turn of the loop: write it after
+                them. Where each went at once, groups of calls that travel together
+                would fall apart into single ones, and stay so.
 
         Raises:
             ConnectionClosed: the session is over; it was not sent.
@@ -138,7 +147,12 @@ class AioOutlet:
         if parcel.counted and session is not None and not session.admits(parcel):
             raise _overloaded(session.outbox.backlog)
         self._put_now(parcel, sender)
-        if not self._writing:
+        if self._writing or self._flushing_soon:
+            return
+        if soon:
+            self._flushing_soon = True
+            self._loop.call_soon(self._flush_now)
+        else:
             self.flush()
 
     def check(self) -> None:
@@ -350,15 +364,18 @@ class AioOutlet:
         else:
             self._look_later()
 
+    def _flush_now(self) -> None:
+        self._flushing_soon = False
+        self.flush()
+
     def finish(self) -> None:
         """Write what the session still has, then end this direction."""
         self._finishing = True
         self.flush()
 
     def _start_writing(self, link: AioLink, frame: bytes | None) -> None:
-        task = hide(start(self._write(link, frame), self._loop))
-        if not task.done():
-            self._writer = task
+        self._writer = Drive(self._write(link, frame), self._loop.call_soon)
+        self._writer.start()
 
     async def _write(self, link: AioLink, frame: bytes | None) -> None:
         try:
@@ -370,11 +387,14 @@ class AioOutlet:
             if self._finishing:
                 self._finishing = False
                 await link.finish()
-        except ConnectionClosed:
+        except (ConnectionClosed, asyncio.CancelledError):
             return  # the reader of this link is told
         finally:
             self._writing = False
             self._writer = None
+            if self._written is not None:
+                self._written.set_result(None)
+                self._written = None
         if self._session is not None and self._session.outbox.has_unwritten():
             self.flush()  # something was sent since we looked
         else:
