@@ -7,23 +7,22 @@ and not the session.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire.errors import RemoteError, quote
-from renderer.wire.ext import Opaque, is_simple, malformed, read_payload
+from renderer.wire.ext import malformed
 from renderer.wire.limits import MAX_DEPTH
-from renderer.wire.paths import Refusal, key_segment, map_segment, too_deep
-
-Ancestors = list[Any]
-"""The containers around a value, the outermost first, as far as they are read."""
-
-# What may be a member of a set or a key of a dict: one that came as another type was a
-# container, or is not a value of its own kind in Python.
-_SCALARS: Final = {type(None), bool, int, float, str, bytes, datetime}
+from renderer.wire.paths import Refusal, too_deep
+from renderer.wire.values_build import (
+    Ancestors,
+    build_ext,
+    build_list,
+    build_map,
+    build_object,
+    led_back,
+    refuse_ext,
+)
 
 
 def decode_args(values: Iterable[pb.Value]) -> list[Any]:
@@ -90,163 +89,30 @@ def _read_into(
         raise
 
 
-# ---- containers ----------------------------------------------------------------------
-
-
 def _read_container(value: pb.Value, level: int, around: Ancestors) -> Any:
     if level > MAX_DEPTH:
         raise too_deep(MAX_DEPTH)
     container = value.container
     if container == pb.CONTAINER_OBJECT:
-        return _read_object(value, level, around)
+        return build_object(_read_into, value.keys, value.items, level, around)
     if container == pb.CONTAINER_LIST:
-        result: list[Any] = []
-        _read_children(result, value.items, level, around, result)
-        return result
+        return build_list(_read_into, value.items, level, around)
     if container == pb.CONTAINER_MAP:
-        return _read_map(value, level, around)
+        return build_map(_read_into, value.items, level, around)
     raise Refusal(f"unknown container {container}")
-
-
-def _read_children(
-    out: list[Any],
-    values: Iterable[pb.Value],
-    level: int,
-    around: Ancestors,
-    holder: Any,
-) -> None:
-    """Append the children of `holder`, to which a back-reference may lead."""
-    around.append(holder)
-    _read_into(out, values, level + 1, around)
-    around.pop()
-
-
-def _read_object(value: pb.Value, level: int, around: Ancestors) -> dict[str, Any]:
-    keys, items = value.keys, value.items
-    if len(keys) != len(items):
-        raise Refusal(f"object with {len(keys)} keys and {len(items)} items")
-    result: dict[str, Any] = {}
-    members: list[Any] = []
-    try:
-        _read_children(members, items, level, around, result)
-    except Refusal as refusal:
-        refusal.trail[-1] = key_segment(keys[len(members)])
-        raise
-    result.update(zip(keys, members, strict=True))
-    if len(result) != len(members):
-        raise Refusal(f"object with the key {_duplicate(keys)} twice")
-    return result
-
-
-def _duplicate(keys: Iterable[str]) -> str:
-    return quote(Counter(keys).most_common(1)[0][0])
-
-
-def _read_map(value: pb.Value, level: int, around: Ancestors) -> Any:
-    items = value.items
-    if len(items) % 2:
-        raise Refusal("map with a key without value")
-    # As long as all keys are scalars, nothing can lead back to this list, and it may
-    # still become a dict.
-    pairs: list[Any] = []
-    keys: list[Any] = []
-    try:
-        _read_children(keys, items[::2], level, around, pairs)
-    except Refusal as refusal:
-        refusal.trail[-1] = f"<key {len(keys)}>"
-        raise
-    hashable = _are_distinct(keys)
-    result: Any = {} if hashable else pairs
-    members: list[Any] = []
-    try:
-        _read_children(members, items[1::2], level, around, result)
-    except Refusal as refusal:
-        refusal.trail[-1] = map_segment(keys[len(members)], len(members))
-        raise
-    if hashable:
-        result.update(zip(keys, members, strict=True))
-    else:
-        result.extend(zip(keys, members, strict=True))
-    return result
-
-
-def _are_distinct(members: list[Any]) -> bool:
-    """Tell whether a set can hold all of them: 1, 1.0 and True are one to Python."""
-    if not _SCALARS.issuperset(map(type, members)):
-        return False
-    return len(set(members)) == len(members)
-
-
-# ---- ext -----------------------------------------------------------------------------
 
 
 def _read_ext(value: pb.Value, level: int, around: Ancestors) -> Any:
     if level > MAX_DEPTH:
         raise too_deep(MAX_DEPTH)
     ext = value.ext
-    if is_simple(ext):
-        items: list[Any] = []
-        # No container of its own: what leads back to it makes the payload malformed.
-        _read_children(items, value.items, level, around, _NOTHING)
-        return read_payload(ext, items)
-    return _EXT_READERS.get(ext, _read_opaque)(value, level, around)
-
-
-def _read_set(value: pb.Value, level: int, around: Ancestors) -> Any:
-    members: list[Any] = []
-    _read_children(members, value.items, level, around, members)
-    # Scalars only: then nothing in it leads back to the list.
-    return set(members) if _are_distinct(members) else members
-
-
-def _read_error(value: pb.Value, level: int, around: Ancestors) -> RemoteError:
-    error = RemoteError("", "")
-    items: list[Any] = []
-    try:
-        _read_children(items, value.items, level, around, error)
-    except Refusal as refusal:
-        if len(items) == _DETAILS:
-            refusal.trail[-1] = ".details"
-        raise
-    match items:
-        case [str() as name, str() as message, details]:
-            error.type, error.args, error.details = name, (message,), details
-            return error
-        case _:
-            raise malformed(pb.EXT_ERROR)
-
-
-def _read_back_reference(value: pb.Value, _level: int, around: Ancestors) -> Any:
-    if [item.WhichOneof("kind") for item in value.items] != ["int_value"]:
-        raise malformed(pb.EXT_BACK_REFERENCE)
-    steps = value.items[0].int_value
-    if not 1 <= steps <= len(around):
-        raise Refusal(f"back-reference to container {steps} of {len(around)}")
-    return around[-steps]
-
-
-def _read_opaque(value: pb.Value, level: int, around: Ancestors) -> Opaque:
-    opaque = Opaque(value.ext, ())
-    items: list[Any] = []
-    _read_children(items, value.items, level, around, opaque)
-    # It is frozen for everybody else; a cycle needs it before its items are there.
-    object.__setattr__(opaque, "items", tuple(items))
-    return opaque
-
-
-def _refuse_ext(value: pb.Value, _level: int, _around: Ancestors) -> Any:
-    raise Refusal(f"ext {value.ext} cannot stand in a tree")
-
-
-_DETAILS: Final = 2  # their place in the payload of an error
-_NOTHING: Final = object()
-_EXT_READERS: Final[dict[int, Callable[[pb.Value, int, Ancestors], Any]]] = {
-    pb.EXT_UNSPECIFIED: _refuse_ext,
-    pb.EXT_SET: _read_set,
-    pb.EXT_ERROR: _read_error,
-    pb.EXT_BACK_REFERENCE: _read_back_reference,
-    pb.EXT_MAP: _refuse_ext,
-}
+    if ext == pb.EXT_BACK_REFERENCE:
+        if [item.WhichOneof("kind") for item in value.items] != ["int_value"]:
+            raise malformed(ext)
+        return led_back(value.items[0].int_value, around)
+    if ext == pb.EXT_MAP:  # in a tree a map is a container
+        raise refuse_ext(ext)
+    return build_ext(_read_into, ext, value.items, level, around)
 
 
 __all__ = ("decode_args", "decode_value")

@@ -34,7 +34,7 @@ VECTORS: dict[str, list[dict[str, Any]]] = json.loads(FILE.read_text("utf-8"))
 TEXTS = {
     "back-reference": "back-reference to container",
     "container": "unknown container",
-    "ext": "cannot stand in a tree",
+    "ext": "cannot stand here",
     "lone-surrogate": "lone surrogate at index",
     "map": "map with a key without value",
     "naive-date": "naive datetime",
