@@ -33,7 +33,7 @@ class Put(Protocol):
     def __call__(
         self, parcel: Parcel, noted: Callable[[int], object] | None = None
     ) -> bool:
-        """Do so, and tell its number before it can be answered; False if it is over."""
+        """Do so, and tell its receipt before it can be answered; False if it is over."""
         ...
 
 
@@ -73,7 +73,7 @@ class Asks:
         reply = Reply[Any](channel, id, self)
         if not self._put(parcel, partial(self._sent, id, reply)):
             raise gone(self._renderer)
-        if reply.number:
+        if reply.receipt:
             do = self._home.call
         else:  # a finalizer asks: it is sent soon, and before this
             do = self._home.later
@@ -83,12 +83,12 @@ class Asks:
             do(self._watch, id, channel, when, timeout)
         return reply
 
-    def _sent(self, id: int, reply: Reply[Any], number: int) -> None:
-        reply.number = number
+    def _sent(self, id: int, reply: Reply[Any], receipt: int) -> None:
+        reply.receipt = receipt
         self._replies[id] = reply
 
     def _look_for(self, reply: Reply[Any]) -> None:
-        if not reply.number:
+        if not reply.receipt:
             reply.failed(gone(self._renderer))
 
     # ---- from the session, on the loop -----------------------------------------------
@@ -99,17 +99,18 @@ class Asks:
         if reply is not None:
             reply.replied(event)
 
-    def fail(self, why: str, written: int) -> None:
+    def fail(self, why: str, was_written: Callable[[int], bool]) -> None:
         """Fail all calls: there will be no more replies.
 
         Args:
             why: for people.
-            written: the highest number that the renderer may have got.
+            was_written: tells by its receipt whether the renderer may have got a call.
         """
         for id in list(self._replies):
             reply = self._settle(id)
             if reply is not None:
-                outcome: Outcome = "unknown" if reply.number <= written else "not-sent"
+                written = was_written(reply.receipt)
+                outcome: Outcome = "unknown" if written else "not-sent"
                 reply.failed(ConnectionClosed(why, outcome))
 
     def _watch(self, id: int, channel: str, when: float, timeout: float) -> None:

@@ -248,7 +248,7 @@ class Connection:
 
         Args:
             parcel: the message.
-            noted: called with its number, before it can be answered.
+            noted: called with its receipt, before it can be answered.
 
         Raises:
             Overloaded: the renderer's window is full.
@@ -412,8 +412,8 @@ class Connection:
         self._home.later(self._tell_gone)
 
     def _fail_asks(self) -> None:
-        written = self.session.outbox.written
-        self._asks.fail(f"{self.contents} is gone: {self._why}", written)
+        why = f"{self.contents} is gone: {self._why}"
+        self._asks.fail(why, self.session.was_written)
 
     def _tell_gone(self) -> None:
         self.contents.destroyed(self._why)

@@ -122,7 +122,7 @@ class Outlet:
         Args:
             parcel: the message.
             overshoot: the renderer's window may be exceeded.
-            noted: called with the message's number, before it can be answered.
+            noted: called with the message's receipt, before it can be answered.
 
         Raises:
             Overloaded: the renderer's window is full.
@@ -135,12 +135,12 @@ class Outlet:
             if not self.open:
                 return False
             try:
-                number = self._session.put(parcel, overshoot=overshoot)
+                receipt = self._session.put(parcel, overshoot=overshoot)
             except LocalProtocolError:
                 pass  # that was a reply too many
             else:
                 if noted is not None:
-                    noted(number)
+                    noted(receipt)
                 return True
         self._home.later(self._on_broken)
         return False

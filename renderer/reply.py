@@ -23,8 +23,8 @@ logger = logging.getLogger("ipc")
 class Caller(Protocol):
     """Who waits for a reply. Both methods are called at most once, from any thread."""
 
-    number: int
-    """The number of the call's message; 0 before it has one."""
+    receipt: int
+    """What the session knows the call's message by; 0 before it is put there."""
 
     def replied(self, event: Replied) -> None:
         """Take the reply."""
@@ -39,10 +39,10 @@ class Caller(Protocol):
 class SyncAnswer:
     """Where a thread that called `send_sync` finds its answer."""
 
-    __slots__ = ("number", "queue")
+    __slots__ = ("queue", "receipt")
 
     def __init__(self) -> None:
-        self.number = 0
+        self.receipt = 0
         # A SimpleQueue is the quickest way from thread to thread, and Ctrl-C ends
         # the waiting for it.
         self.queue: queue.SimpleQueue[Replied | IpcError] = queue.SimpleQueue()
@@ -91,8 +91,8 @@ class Reply(Future[T]):
 
     def __init__(self, channel: str, id: int, line: Line) -> None:
         super().__init__()
-        self.number = 0
-        """The number of the call's message; 0 before it has one (@private)."""
+        self.receipt = 0
+        """The session's, of the call's message; 0 before it has one (@private)."""
         self.id = id
         """The call's id (@private)."""
         self._channel = channel

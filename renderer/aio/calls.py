@@ -30,7 +30,7 @@ class Way(Protocol):
         """Take back a call that has not been put on the session."""
         ...
 
-    def was_written(self, number: int) -> bool:
+    def was_written(self, receipt: int) -> bool:
         """Tell whether main may have got a message."""
         ...
 
@@ -52,8 +52,8 @@ class Invocation(asyncio.Future[Any]):
         super().__init__(loop=loop)
         self.id = id
         self.channel = channel
-        self.number = 0
-        """The number of the call's message; 0 before it has one."""
+        self.receipt = 0
+        """The session's, of the call's message; 0 before it is put there."""
         self._calls = calls
 
     def cancel(self, msg: Any | None = None) -> bool:
@@ -164,7 +164,7 @@ class AioCalls:
         failure = copy.copy(error)
         failure.__cause__ = error.__cause__
         if isinstance(failure, ConnectionClosed):
-            written = self._way.was_written(call.number)
+            written = self._way.was_written(call.receipt)
             failure.outcome = "unknown" if written else "not-sent"
         return failure
 

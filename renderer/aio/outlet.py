@@ -16,6 +16,7 @@ from renderer.aio.calls import Invocation
 from renderer.aio.tasks import Bell
 from renderer.carrier import AioLink
 from renderer.wire import events
+from renderer.wire.chunks import check_size
 from renderer.wire.drive import Drive
 from renderer.wire.errors import (
     ConnectionClosed,
@@ -25,7 +26,6 @@ from renderer.wire.errors import (
     PayloadTooLarge,
 )
 from renderer.wire.limits import FEATURES, MIB, Limits, Peer
-from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
 from renderer.wire.state import State
@@ -171,7 +171,7 @@ class AioOutlet:
         assert session is not None
         self._inside = True
         try:
-            number = session.put(parcel)
+            receipt = session.put(parcel)
         except LocalProtocolError as error:  # it has ended, maybe just now
             self._inside = False
             self._on_broken()
@@ -179,7 +179,7 @@ class AioOutlet:
         finally:
             self._inside = False
         if sender is not None:
-            sender.number = number
+            sender.receipt = receipt
 
     # ---- what waits for the session --------------------------------------------------
 
@@ -195,7 +195,7 @@ class AioOutlet:
 
     def _queue(self, parcel: Parcel, sender: Invocation | None) -> None:
         size, limits = len(parcel.data), self._limits
-        Outbox(limits).check(parcel, _UNKNOWN_MAIN)  # not too large at all
+        check_size(size, _UNKNOWN_MAIN)  # not too large at all
         full = (
             self._waiting_counted >= limits.window_messages
             or self._waiting_bytes + size > limits.window_bytes
@@ -213,7 +213,7 @@ class AioOutlet:
 
     def withdraw(self, sender: Invocation) -> bool:
         """Take back a call that still waits here; return whether it did."""
-        if sender.number:
+        if sender.receipt:
             return False
         for waiting in self._waiting:
             if waiting.sender is sender:
@@ -284,10 +284,10 @@ class AioOutlet:
         self._waiting_counted = self._waiting_bytes = 0
         return count
 
-    def was_written(self, number: int) -> bool:
+    def was_written(self, receipt: int) -> bool:
         """Tell whether main may have got a message."""
         session = self._session
-        return session is not None and 0 < number <= session.outbox.written
+        return session is not None and receipt != 0 and session.was_written(receipt)
 
     # ---- waiting ---------------------------------------------------------------------
 
@@ -305,16 +305,16 @@ class AioOutlet:
             self.check()
             return
         outbox = session.outbox
-        number = outbox.last
+        mark = outbox.mark()
 
         def settled() -> bool:
-            return outbox.acked >= number or self.error is not None
+            return outbox.settled(mark) or self.error is not None
 
         if not settled():
             self.change(Session.request_ack)
             self.flush()
             await self._bell.wait_until(settled)
-        if outbox.acked < number or self._waiting:
+        if not outbox.settled(mark) or self._waiting:
             raise ConnectionClosed(str(self.error), "unknown") from self.error
 
     async def drain(self) -> None:

@@ -193,8 +193,11 @@ class Connection:
         """Like `send_sync`, beside the stream, behind what was put on it so far."""
         self.exchange.check()
         request = messages.sync_request(channel, args, default)
+        after = self.exchange.number_of_last(deadline)
+        if after is None:
+            raise no_reply(channel, deadline)
         request.token = self._session.welcome.token
-        request.after, request.id = self._session.outbox.last, next(self._ids)
+        request.after, request.id = after, next(self._ids)
         try:
             response = self._carrier.send_sync(
                 request.SerializeToString(), deadline.left
@@ -203,8 +206,8 @@ class Connection:
             raise no_reply(channel, deadline) from None
         return read_sync_response(response, channel)
 
-    def _sent(self, id: int, caller: Caller, number: int) -> None:
-        caller.number = number
+    def _sent(self, id: int, caller: Caller, receipt: int) -> None:
+        caller.receipt = receipt
         self._calls[id] = caller
 
     def _expire(self, id: int, channel: str, deadline: Deadline) -> None:
@@ -372,13 +375,13 @@ class Connection:
         """Take nothing any more, and fail what is under way."""
         error.__cause__ = cause
         self.exchange.stop(error)
-        written = self._session.outbox.written
         while self._calls:
             try:
                 caller = self._calls.popitem()[1]
             except KeyError:
                 break  # somebody gave the last one up
-            outcome: Outcome = "unknown" if caller.number <= written else "not-sent"
+            written = self._session.was_written(caller.receipt)
+            outcome: Outcome = "unknown" if written else "not-sent"
             failure = ConnectionClosed(str(self.error), outcome)
             failure.__cause__ = cause
             caller.failed(failure)

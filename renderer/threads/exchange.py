@@ -28,6 +28,7 @@ from renderer.wire.errors import (
     IpcTimeout,
     LocalProtocolError,
 )
+from renderer.wire.lanes import Mark
 from renderer.wire.link import BlockingLink
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
@@ -105,7 +106,7 @@ class Exchange:
 
         Args:
             parcel: the message.
-            noted: called under the lock with its number, before it can be answered.
+            noted: called under the lock with its receipt, before it can be answered.
             deadline: how long to wait.
 
         Raises:
@@ -159,11 +160,11 @@ class Exchange:
     def _accept(self, parcel: Parcel, noted: Callable[[int], None] | None) -> bool:
         self.check()
         try:
-            number = self.session.put(parcel)
+            receipt = self.session.put(parcel)
         except LocalProtocolError as error:  # it has just ended
             raise ConnectionClosed(str(error), "not-sent") from error
         if noted is not None:
-            noted(number)
+            noted(receipt)
         return self._pump(monotonic())
 
     def check(self) -> None:
@@ -272,18 +273,43 @@ class Exchange:
             ConnectionClosed: the session ended before.
         """
         outbox = self.session.outbox
-        number = outbox.last
+        mark = self._mark()
 
         def settled() -> bool:
-            return outbox.acked >= number or self.error is not None
+            return outbox.settled(mark) or self.error is not None
 
         if not settled():
             self.change(Session.request_ack)
         if not self._wait_for(settled, deadline, self._acks):
             return False
-        if outbox.acked < number:
+        if not outbox.settled(mark):
             raise ConnectionClosed(str(self.error), "unknown") from self.error
         return True
+
+    def _mark(self) -> Mark:
+        self._refuse_interrupting()
+        with self._lock:
+            self._owner = get_ident()
+            mark = self.session.outbox.mark()
+            self._owner = 0
+        return mark
+
+    def number_of_last(self, deadline: Deadline) -> int | None:
+        """Return the number of the last message that was put; None if time is over.
+
+        One that is held up by a large message has none before that is written.
+
+        Raises:
+            ConnectionClosed: the session is over.
+        """
+        mark = self._mark()
+
+        def numbered() -> bool:
+            self.check()
+            return not mark.waits
+
+        numbers = self._wait_for(numbered, deadline, self._writes)
+        return mark.number if numbers else None
 
     def drain(self, deadline: Deadline) -> bool:
         """Wait until all is written and the window has room; False if time is over.
