@@ -91,6 +91,7 @@ class Connection:
         self._reading = False
         self._link_ended = False  # by us
         self._half_closed = False
+        self._settling = False  # somebody waits until nothing more is to be done
         self._broken = False  # the contract, in a way that the session does not see
         self._why = _BROKEN  # it is gone, once it is
         self._gone = False
@@ -141,16 +142,18 @@ class Connection:
 
     async def _read(self, link: AsyncLink) -> bool:
         """Read to the end; return whether something is to be finished before it."""
-        session = self.session
+        session, lock, clock = self.session, self._outlet.lock, self._home.loop.time
         frame: bytes | None = self._first
         self._first = b""
         while frame is not None:
-            with self._outlet.lock:
-                session.receive(session.epoch, frame, self._home.loop.time())
-            self._handle_events()
+            with lock:
+                session.receive(session.epoch, frame, clock())
+                happened = session.take_events()
+            self._handle(happened)
             if self._over:
                 return False
-            await self._catch_up()
+            if session.inbox.overrun:
+                await self._catch_up()
             self._reading = True
             frame = await link.read()
             self._reading = False
@@ -160,11 +163,12 @@ class Connection:
             if not self.open or session.peer.resume:
                 return False
             self._half_closed = True
+        self._settling = True
         self.after_turn()
         return True
 
     async def _catch_up(self) -> None:
-        if self.session.inbox.overrun and self.open:
+        if self.open:
             self._caught_up = self._home.loop.create_future()
             try:
                 await self._caught_up
@@ -174,28 +178,34 @@ class Connection:
     def _handle_events(self) -> None:
         with self._outlet.lock:
             happened = self.session.take_events()
+        self._handle(happened)
+
+    def _handle(self, happened: list[events.SessionEvent]) -> None:
+        turns = self._turns
         for event in happened:
-            match event:
-                case events.Arrived():
-                    self._turns.put(event)
-                case events.Acked():
-                    self._acked()
-                case events.Replied():
-                    self._asks.replied(event)
-                case events.Cancelled():
-                    self._incoming.cancel(event.id)
-                case events.GoodbyeHeard():
-                    self._drain(event.message)
-                case events.GivenUp():
-                    channel = quote(event.channel)
-                    self._incoming.lost(
-                        event.count, f"{channel} was given up by its sender"
-                    )
-                case events.Ended():
-                    self._ended(event)
-                case _:
-                    pass  # those of a renderer's end
-        self._turns.advance()
+            if type(event) is events.Arrived:
+                turns.put(event)
+            elif type(event) is events.Acked:
+                self._acked()
+            else:
+                self._note(event)
+        turns.advance()
+
+    def _note(self, event: events.SessionEvent) -> None:
+        match event:
+            case events.Replied():
+                self._asks.replied(event)
+            case events.Cancelled():
+                self._incoming.cancel(event.id)
+            case events.GoodbyeHeard():
+                self._drain(event.message)
+            case events.GivenUp():
+                why = f"{quote(event.channel)} was given up by its sender"
+                self._incoming.lost(event.count, why)
+            case events.Ended():
+                self._ended(event)
+            case _:
+                pass  # those of a renderer's end
 
     # ---- dispatch --------------------------------------------------------------------
 
@@ -211,7 +221,7 @@ class Connection:
             self._caught_up = None
             if not waiting.done():
                 waiting.set_result(None)
-        if not self._turns.waiting:
+        if self._settling and not self._turns.waiting:
             self._settle_down()
         self._outlet.flush()
 
@@ -346,6 +356,7 @@ class Connection:
         """Return a future that is done when nothing runs for the renderer."""
         if self._quiet is None or self._quiet.done():
             self._quiet = self._home.loop.create_future()
+            self._settling = True
             self._turns.advance()
         return self._quiet
 
@@ -356,6 +367,7 @@ class Connection:
 
     def _drain(self, message: str) -> None:
         self._why = f"it said goodbye: {message}" if message else "it said goodbye"
+        self._settling = True
         self._fail_asks()
         self._work.abandon()
         self._after(_ANSWER_GOODBYE_WITHIN, self._answer_goodbye)

@@ -145,7 +145,8 @@ class Turns:
     def acked(self) -> None:
         """Note that the renderer catches up; `advance` makes use of it."""
         self._braked_enough = False
-        self._release_brake()
+        if self._brake is not None:
+            self._release_brake()
 
     def stop(self) -> None:
         """Dispatch nothing more; what waits here will never be consumed."""
