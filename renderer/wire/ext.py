@@ -108,7 +108,9 @@ def read_payload(ext: int, items: list[Any]) -> Any:
 
 def malformed(ext: int) -> Refusal:
     """Return the refusal of a payload that is not what the contract says."""
-    return Refusal(f"malformed payload of {pb.Ext.Name(pb.Ext.ValueType(ext))}")
+    known = ext in pb.Ext.values()
+    name = pb.Ext.Name(pb.Ext.ValueType(ext)) if known else f"ext {ext}"
+    return Refusal(f"malformed payload of {name}")
 
 
 def is_simple(ext: int) -> bool:

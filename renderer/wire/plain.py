@@ -94,6 +94,11 @@ def _find_reader(cls: type[object]) -> Reader | None:
     return _numpy_reader(cls)
 
 
+def is_numpy(cls: type[object]) -> bool:
+    """Tell whether a class is one of numpy's arrays or scalars."""
+    return _numpy_reader(cls) is not None
+
+
 def _numpy_reader(cls: type[object]) -> Reader | None:
     # Whoever has an array has loaded numpy; nobody else should have to.
     numpy = sys.modules.get("numpy")
@@ -279,4 +284,4 @@ def _summary(error: Exception) -> str:
     return f"{type(error).__name__}: {message_of(error)}"
 
 
-__all__ = ("Default", "class_of", "error_items", "plain")
+__all__ = ("Default", "class_of", "error_items", "is_numpy", "plain")

@@ -97,7 +97,7 @@ def build_ext(
         # No container of its own: what leads back to it makes the payload malformed.
         _read_children(read, payload, items, level, around, _NOTHING)
         return read_payload(ext, payload)
-    build = _BUILDERS.get(ext, _build_opaque)
+    build: Builder = _BUILDERS.get(ext, _build_opaque)
     return build(read, ext, items, level, around)
 
 

@@ -1,0 +1,246 @@
+"""Packed values to Python values.
+
+msgpack reads them as a whole, in C. What it cannot read as the contract says (cycles,
+maps with odd keys, what has to be refused) is read once more, step by step, and by the
+same rules as trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgpack
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.ext import INT64_MAX, Opaque, malformed, read_payload
+from renderer.wire.limits import MAX_DEPTH
+from renderer.wire.packed_depth import is_shallow
+from renderer.wire.paths import Refusal, too_deep
+from renderer.wire.values_build import (
+    Ancestors,
+    are_distinct,
+    build_ext,
+    build_list,
+    build_map,
+    build_object,
+    led_back,
+    refuse_ext,
+)
+
+_SCALARS: Final = {type(None), bool, int, float, str, bytes}
+_unpack: Final = msgpack.unpackb
+
+
+def unpack_args(data: bytes) -> list[Any]:
+    """Return the arguments of a message.
+
+    Raises:
+        DataCloneError: they are malformed; `path` says which part of them.
+    """
+    try:
+        args: Any = _unpack(data, strict_map_key=False, ext_hook=_read_in_place)
+        if type(args) is list and (
+            _SCALARS.issuperset(map(type, args)) or _is_exact(data)
+        ):
+            return args
+    except Exception:  # whatever it is: the second reading tells what, and where
+        pass
+    out: list[Any] = []
+    try:
+        args = _raw(data)
+        if type(args) is not list:
+            raise Refusal("packed arguments are an array")
+        _read_into(out, args, 1, [])
+    except Refusal as refusal:
+        raise refusal.at("args") from None
+    return out
+
+
+def unpack_value(data: bytes, path: str = "value") -> Any:
+    """Return one value, such as a result.
+
+    Args:
+        data: the value.
+        path: what the value is called in the path of an error.
+
+    Raises:
+        DataCloneError: it is malformed; `path` says which part of it.
+    """
+    try:
+        value: Any = _unpack(data, strict_map_key=False, ext_hook=_read_in_place)
+        if type(value) in _SCALARS or _is_exact(data):
+            return value
+    except Exception:  # as above
+        pass
+    out: list[Any] = []
+    try:
+        _read_into(out, (_raw(data),), 1, [])
+    except Refusal as refusal:
+        if refusal.trail:
+            del refusal.trail[-1]  # the place in a list that is ours alone
+        raise refusal.at(path) from None
+    return out[0]
+
+
+# ---- in one go -----------------------------------------------------------------------
+
+
+class _NotInPlace(Exception):
+    """What has been met needs the second reading."""
+
+
+def _read_in_place(code: int, data: bytes) -> Any:
+    """Return the value of an ext if it has no ties to what is around it."""
+    items: Any = _unpack(data)
+    if type(items) is not list:
+        raise _NotInPlace
+    if code == pb.EXT_SET:
+        if _SCALARS.issuperset(map(type, items)) and are_distinct(items):
+            return set(items)
+    elif code in _IN_PLACE:
+        value = read_payload(code, items)
+        # What can be hashed might be the key of a map here, and must not.
+        if type(value) is not Opaque and not _is_hashable_view(value):
+            return value
+    raise _NotInPlace
+
+
+def _is_hashable_view(value: Any) -> bool:
+    return type(value) is memoryview and value.format in _HASHABLE_FORMATS
+
+
+def _is_exact(data: bytes) -> bool:
+    """Tell whether msgpack reads it as the contract says, as far as it cannot tell."""
+    if not is_shallow(data):
+        return False
+    # Its own timestamps it reads without asking us.
+    return b"\xff" not in data or not any(head in data for head in _TIMESTAMPS)
+
+
+_IN_PLACE: Final = {
+    pb.EXT_UNDEFINED,
+    pb.EXT_DATE,
+    pb.EXT_BIG_INTEGER,
+    pb.EXT_TYPED_ARRAY,
+}
+_HASHABLE_FORMATS: Final = "bBc"
+# The ends of the headers of ext -1, for the three lengths that a timestamp has.
+_TIMESTAMPS: Final = (b"\xd6\xff", b"\xd7\xff", b"\x04\xff", b"\x08\xff", b"\x0c\xff")
+
+
+# ---- step by step --------------------------------------------------------------------
+
+
+class _Pairs(list[tuple[Any, Any]]):
+    """A map as it came."""
+
+    __slots__ = ()
+
+
+class _Ext:
+    """An ext as it came."""
+
+    __slots__ = ("code", "data")
+
+    def __init__(self, code: int, data: bytes) -> None:
+        self.code = code
+        self.data = data
+
+    def take(self) -> list[Any]:
+        """Return the payload, once: not all levels of a payload are kept."""
+        data, self.data = self.data, b""
+        return _payload(self.code, data)
+
+
+def _raw(data: bytes) -> Any:
+    """Return what msgpack makes of it, with nothing lost."""
+    try:
+        return _unpack(
+            data, strict_map_key=False, object_pairs_hook=_Pairs, ext_hook=_Ext
+        )
+    except msgpack.StackError:
+        raise too_deep(MAX_DEPTH) from None
+    except ValueError as error:
+        raise Refusal(f"malformed MessagePack: {_reason(error)}") from None
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, msgpack.ExtraData):  # whose own text shows all of the data
+        return "bytes behind the end"
+    return str(error) or type(error).__name__
+
+
+def _payload(code: int, data: bytes) -> list[Any]:
+    items = _raw(data)
+    if type(items) is not list:
+        raise malformed(code)
+    return items
+
+
+def _read_into(
+    out: list[Any], raws: Iterable[Any], level: int, around: Ancestors
+) -> None:
+    """Append the children of a container, whose containers are at `level`."""
+    append = out.append
+    try:
+        for raw in raws:
+            cls = type(raw)
+            if cls is int:
+                # What is beyond 64 bits with a sign is a big integer in short.
+                if raw > INT64_MAX and level > MAX_DEPTH:
+                    raise too_deep(MAX_DEPTH)
+                append(raw)
+            elif cls in _SCALARS:
+                append(raw)
+            else:
+                append(_read_container(raw, level, around))
+    except Refusal as refusal:
+        refusal.trail.append(len(out))
+        raise
+
+
+def _read_container(raw: Any, level: int, around: Ancestors) -> Any:
+    if level > MAX_DEPTH:
+        raise too_deep(MAX_DEPTH)
+    match raw:
+        case _Pairs():
+            return _read_pairs(raw, level, around)
+        case list():
+            return build_list(_read_into, raw, level, around)
+        case _Ext():
+            return _read_ext(raw, level, around)
+        case _:
+            raise Refusal("MessagePack's own timestamp is not used")
+
+
+def _read_pairs(raw: _Pairs, level: int, around: Ancestors) -> Any:
+    try:
+        pairs = dict(raw)  # the last of a key counts
+    except TypeError:  # a container as key
+        flat = [part for pair in raw for part in pair]
+        return build_map(_read_into, flat, level, around)
+    if all(type(key) is str for key in pairs):
+        keys, items = list(pairs), list(pairs.values())
+        return build_object(_read_into, keys, items, level, around)
+    flat = [part for pair in pairs.items() for part in pair]
+    return build_map(_read_into, flat, level, around)
+
+
+def _read_ext(raw: _Ext, level: int, around: Ancestors) -> Any:
+    code = raw.code
+    if code < 0:
+        raise refuse_ext(code)
+    items = raw.take()
+    if code == pb.EXT_BACK_REFERENCE:
+        match items:
+            case [int() as steps] if type(steps) is int:
+                return led_back(steps, around)
+            case _:
+                raise malformed(code)
+    if code == pb.EXT_MAP:
+        return build_map(_read_into, items, level, around)
+    return build_ext(_read_into, code, items, level, around)
+
+
+__all__ = ("unpack_args", "unpack_value")
