@@ -16,7 +16,8 @@ from google.protobuf.message import DecodeError
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.errors import RemoteProtocolError, printable
 
-_MESSAGES_TAG: Final = b"\x12"  # field 2, length-delimited: `messages`
+_MESSAGES: Final = b"\x12"  # field 2, length-delimited: `messages`
+_SHORT: Final = 1_024  # messages up to here have the bytes before them ready
 
 CONTROL_RESERVE: Final = 64
 """Bytes of a frame to leave for `first`, `ack` and the tags around messages."""
@@ -26,6 +27,8 @@ _LONGEST_TEXT: Final = 1_000
 
 def varint(number: int) -> bytes:
     """Return protobuf's base-128 form of a number that is not negative."""
+    if number <= 0x7F:
+        return _BYTES[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -34,26 +37,60 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def as_field(message: bytes) -> bytes:
-    """Return a serialized Message as an entry of a frame's `messages`."""
-    return b"".join((_MESSAGES_TAG, varint(len(message)), message))
+_BYTES: Final = [bytes((number,)) for number in range(0x80)]
+_HEADS: Final = [_MESSAGES + varint(size) for size in range(_SHORT)]
+
+
+def head_of(size: int) -> bytes:
+    """Return what precedes a serialized Message of so many bytes in a frame."""
+    return _HEADS[size] if size < _SHORT else _MESSAGES + varint(size)
 
 
 def join(
-    control: pb.StreamRequest | pb.StreamResponse,
     first: int,
-    messages: Iterable[bytes],
+    parts: Iterable[bytes | memoryview],
+    *,
+    ack: int | None = None,
+    want_ack: bool = False,
+    pong: int | None = None,
 ) -> bytes:
-    """Return the frame of these control fields and entries (see `as_field`).
+    """Return a frame.
 
     Args:
-        control: the frame without messages; `first` is not set in it.
         first: the number of the first message; 0 when there is none.
-        messages: entries of `messages`, in order.
+        parts: the messages in order, each behind its `head_of`.
+        ack: as in the contract, as are the others; None: absent.
+        want_ack: so.
+        pong: so.
     """
+    control = b""
+    if ack is not None:
+        control = b"\x18" + varint(ack)
+    if want_ack:
+        control += b"\x30\x01"
+    if pong is not None:
+        control += b"\x40" + varint(pong)
     if not first:
-        return control.SerializeToString()
-    return b"".join((b"\x08", varint(first), *messages, control.SerializeToString()))
+        return control
+    return b"".join((b"\x08", varint(first), *parts, control))
+
+
+def call_id(message: bytes) -> int:
+    """Return the id of a serialized Message of ours; 0 if it has none."""
+    if message[:1] != b"\x08":  # ours begin with it
+        return 0
+    id = shift = 0
+    for byte in message[1:11]:
+        id |= (byte & 0x7F) << shift
+        if byte <= 0x7F:
+            break
+        shift += 7
+    return id
+
+
+def without_lane(message: bytes) -> bytes:
+    """Return a serialized Message on lane 0."""
+    return message + b"\x10\x00"  # of a field that stands twice the last one counts
 
 
 def parse_request(data: bytes) -> pb.StreamRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import final
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
@@ -11,19 +12,28 @@ from renderer.wire.inbox import Inbox
 from renderer.wire.limits import MAX_NUMBER, Limits
 from renderer.wire.transfers import Reassembly
 
-_WHOLE = ("event", "call", "reply")
 
-
+@final
 class Inbound:
-    """Turns the messages of a direction's frames into events, each number once."""
+    """Turns the messages of a direction's frames into events, each number once.
+
+    Args:
+        inbox: counts them.
+        limits: ours.
+    """
+
+    __slots__ = ("_inbox", "_large", "_limits", "chunks", "closing", "lanes")
 
     def __init__(self, inbox: Inbox, limits: Limits) -> None:
         self.chunks = False
         """Chunks were agreed on."""
+        self.lanes = False
+        """Lanes were agreed on."""
         self.closing = False
         """Nothing is given to the dispatcher any more."""
         self._inbox = inbox
-        self._reassembly = Reassembly(limits.max_message_bytes)
+        self._limits = limits
+        self._large: Reassembly | None = None  # from the first chunk on
 
     def receive(
         self,
@@ -47,21 +57,27 @@ class Inbound:
         free: list[pb.Message] = []
         counted = False
         number = self._inbox.start(first)
+        received = self._inbox.received  # up to here it is an overlap
         for message in messages:
             kind = message.WhichOneof("kind")
-            last = number
             if kind == "dropped":
-                last += max(message.dropped.count, 1) - 1
-            fresh = last > self._inbox.received  # else an overlap
-            if fresh:
-                self._take(last, kind, message, out)
+                number += max(message.dropped.count, 1) - 1
+            if number <= received:
+                free.append(message)
+            else:
+                if self._large is not None or not self.lanes or kind == "chunk":
+                    self._take(number, kind, message, out)
+                else:  # on any lane, and nothing stands in its way
+                    self._settle(number, kind, message, out)
+                if kind == "event" or kind == "call":
+                    counted = True
+                elif kind == "chunk" and not message.chunk.reply:
+                    counted = True
+                else:
+                    free.append(message)
                 if kind is None and message.id:
                     unknown.append(message.id)
-            if fresh and _counts(kind, message):
-                counted = True
-            else:
-                free.append(message)
-            number = last + 1
+            number += 1
         if counted and not self.closing:
             self._inbox.note_frame(size - sum(each.ByteSize() for each in free))
         return unknown
@@ -73,24 +89,32 @@ class Inbound:
         message: pb.Message,
         out: list[events.SessionEvent],
     ) -> None:
-        if message.lane:
-            raise RemoteProtocolError(f"lane {message.lane} was not agreed on")
+        lane = message.lane
+        if lane and not self.lanes:
+            raise RemoteProtocolError(f"lane {lane} was not agreed on")
         if kind == "chunk":
-            self._take_chunk(number, message.chunk, out)
-        elif kind in _WHOLE and self._reassembly.is_open:
-            raise RemoteProtocolError(f"a {kind} stands between chunks")
-        else:
-            self._settle(number, kind, message, out)
+            self._take_chunk(number, lane, message.chunk, out)
+            return
+        if self._large is not None and self._large.holds(lane):
+            if kind == "event" or kind == "call" or kind == "reply":
+                raise RemoteProtocolError(f"a {kind} stands between chunks")
+        self._settle(number, kind, message, out)
 
     def _take_chunk(
-        self, number: int, chunk: pb.Chunk, out: list[events.SessionEvent]
+        self,
+        number: int,
+        lane: int,
+        chunk: pb.Chunk,
+        out: list[events.SessionEvent],
     ) -> None:
         if not self.chunks:
             raise RemoteProtocolError("chunks were not agreed on")
+        if self._large is None:
+            self._large = Reassembly(self._limits.max_message_bytes)
         if chunk.abort:
-            lost, whole = self._reassembly.abort(chunk), None
+            lost, whole = self._large.abort(lane, chunk), None
         else:
-            lost, whole = False, self._reassembly.add(chunk)
+            lost, whole = False, self._large.add(lane, chunk)
         if whole is not None:
             self._settle(number, *whole, out)
             return
@@ -105,36 +129,23 @@ class Inbound:
         message: pb.Message,
         out: list[events.SessionEvent],
     ) -> None:
-        if message.id > MAX_NUMBER:
-            raise RemoteProtocolError(f"the id {message.id} exceeds 63 bits")
+        inbox, id = self._inbox, message.id
+        if id > MAX_NUMBER:
+            raise RemoteProtocolError(f"the id {id} exceeds 63 bits")
         if kind == "event" or kind == "call":
-            self._arrive(number, kind, message, out)
+            if kind == "call" and not id:
+                raise RemoteProtocolError("a call without id")
+            if self.closing:
+                inbox.refuse(number)
+            else:
+                inbox.arrive(number, waits=True)
+                out.append(events.Arrived(number, kind, message))
             return
-        fresh = number - self._inbox.received
-        self._inbox.arrive(number, waits=False)
+        fresh = number - inbox.received
+        inbox.arrive(number, waits=False)
         if kind == "reply":
-            out.append(events.Replied(message.id, message.reply))
+            out.append(events.Replied(id, message.reply))
         elif kind == "cancel":
-            out.append(events.Cancelled(message.id))
+            out.append(events.Cancelled(id))
         elif kind == "dropped":
             out.append(events.GivenUp(message.dropped.channel, fresh))
-
-    def _arrive(
-        self,
-        number: int,
-        kind: str,
-        message: pb.Message,
-        out: list[events.SessionEvent],
-    ) -> None:
-        if kind == "call" and not message.id:
-            raise RemoteProtocolError("a call without id")
-        if self.closing:
-            self._inbox.refuse(number)
-        else:
-            self._inbox.arrive(number, waits=True)
-            out.append(events.Arrived(number, kind, message))
-
-
-def _counts(kind: str | None, message: pb.Message) -> bool:
-    # What the sender counted against our window.
-    return kind in ("event", "call") or (kind == "chunk" and not message.chunk.reply)

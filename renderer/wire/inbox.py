@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
+from typing import final
 
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.limits import MAX_NUMBER, Limits
@@ -10,12 +12,30 @@ from renderer.wire.limits import MAX_NUMBER, Limits
 _ACK_FRACTION = 4  # an ack gets a frame of its own at this part of the window
 
 
+@final
 class Inbox:
     """The numbers of one direction, from arrival to the ack that tells of them.
 
     Only messages for the dispatcher wait here; whatever else arrives is consumed at
     once. So the ack is simply the number before the first one that still waits.
+
+    Args:
+        limits: ours.
     """
+
+    __slots__ = (
+        "_bytes",
+        "_bytes_untold",
+        "_due",
+        "_frame_end",
+        "_frames",
+        "_limits",
+        "_refused",
+        "_waiting",
+        "_wanted",
+        "received",
+        "told",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.received = 0
@@ -23,10 +43,11 @@ class Inbox:
         self.told = 0
         """The last ack that was written."""
         self._limits = limits
-        self._waiting: deque[int] = deque()
+        self._waiting: deque[int] | None = None  # from the first one on
         self._refused: int | None = None  # the first that will never be consumed
         # Bytes are counted by frame: (number of its last message, its bytes).
-        self._frames: deque[tuple[int, int]] = deque()
+        self._frames: deque[tuple[int, int]] | None = None  # from the first one on
+        self._frame_end: float = inf  # where the first of them ends
         self._bytes = 0  # of frames not consumed to the end
         self._bytes_untold = 0  # of frames consumed since the last ack
         self._wanted: int | None = None  # ack when everything up to here is consumed
@@ -44,7 +65,7 @@ class Inbox:
         """The peer sent more than its window admits: do not read on for now."""
         limits = self._limits
         return (
-            len(self._waiting) > limits.window_messages
+            self.waiting > limits.window_messages
             # One message may be larger than the window, and a frame counts until its
             # last message is consumed: hence the slack.
             or self._bytes
@@ -54,7 +75,7 @@ class Inbox:
     @property
     def waiting(self) -> int:
         """Messages given to the dispatcher and not consumed yet."""
-        return len(self._waiting)
+        return len(self._waiting) if self._waiting else 0
 
     def start(self, first: int | None) -> int:
         """Return the number of a frame's first message, once it is seen to be legal.
@@ -80,6 +101,8 @@ class Inbox:
             raise RemoteProtocolError(f"message number {number} exceeds 63 bits")
         self.received = number
         if waits:
+            if self._waiting is None:
+                self._waiting = deque()
             self._waiting.append(number)
 
     def refuse(self, number: int) -> None:
@@ -95,13 +118,19 @@ class Inbox:
         whoever makes calls, and must never look like an overrun.
         """
         self._bytes += size
+        if self._frames is None:
+            self._frames = deque()
         self._frames.append((self.received, size))
-        self._settle()
+        self._frame_end = self._frames[0][0]
+        if not self._waiting:
+            self._settle()
 
     def consume(self) -> None:
         """Note that the dispatcher is through with the oldest message it was given."""
-        self._waiting.popleft()
-        self._settle()
+        waiting = self._waiting or deque()
+        waiting.popleft()
+        if not waiting or waiting[0] > self._frame_end:
+            self._settle()
 
     def want_ack(self) -> None:
         """Owe an ack as soon as everything received so far is consumed."""
@@ -150,9 +179,11 @@ class Inbox:
         return self._due
 
     def _settle(self) -> None:
+        """Count the frames that are consumed to the end."""
         frames = self._frames
         ack = self.ack
         while frames and frames[0][0] <= ack:
             size = frames.popleft()[1]
             self._bytes -= size
             self._bytes_untold += size
+        self._frame_end = frames[0][0] if frames else inf

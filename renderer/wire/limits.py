@@ -21,10 +21,13 @@ MIN_FRAME_BYTES: Final = 4 * KIB
 MAX_NUMBER: Final = 2**63 - 1
 """The last message number and the largest call id."""
 
+MAX_TRANSFERS: Final = 4
+"""Large messages of one direction that may be under way at once."""
+
 RESUMES_WITHOUT_PROGRESS: Final = 3
 """So many resumes may find the same message undelivered before the session ends."""
 
-FEATURES: Final = ("chunks",)
+FEATURES: Final = ("chunks", "lanes")
 """Optional parts of the contract that this implementation knows."""
 
 

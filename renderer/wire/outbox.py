@@ -2,63 +2,83 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from typing import final
 
+from renderer.wire.chunks import (
+    Piece,
+    check_size,
+    chunk_bytes,
+    fits,
+    price,
+    price_in_chunks,
+)
 from renderer.wire.errors import Overloaded, RemoteProtocolError
-from renderer.wire.frames import as_field
-from renderer.wire.limits import MIB, RESUMES_WITHOUT_PROGRESS, Limits, Peer
+from renderer.wire.frames import call_id, head_of, without_lane
+from renderer.wire.lanes import Held, Item, Lanes, Mark
+from renderer.wire.limits import KIB, MIB, RESUMES_WITHOUT_PROGRESS, Limits, Peer
 from renderer.wire.parcel import Parcel
-from renderer.wire.transfers import Cutter
 
 
-@dataclass(slots=True)
-class Entry:
-    """A message, from the moment it is put on the session until it is acked."""
-
-    number: int
-    """Its number."""
-    field: bytes
-    """Its serialized form as an entry of a frame."""
-    size: int
-    """The bytes of its serialized form alone."""
-    counted: bool
-    """It takes room in the window."""
-    whole: bool
-    """It is a message or the end of one: no chunk that another follows."""
-
-
+@final
 class Outbox:
     """The messages of one direction, from `put` to the peer's ack.
 
-    Two queues hold them: `queued` is not written on the present link, `unacked` is.
-    Writing moves from one to the other, resuming moves back what the peer has not
-    received.
+    Three things hold them: `_lanes` those without number, `_queued` those that are not
+    written on the present link, `_unacked` those that are. Numbering moves them from
+    the first to the second, writing on to the third; resuming moves back what the peer
+    has not received. The numbers are dense, so none is kept: `_unacked` begins behind
+    `acked`, `_queued` behind `written`, and ends with `last`.
+
+    Args:
+        limits: ours.
     """
+
+    __slots__ = (
+        "_free_bytes",
+        "_lanes",
+        "_limits",
+        "_passed",
+        "_queued",
+        "_receipts",
+        "_stuck",
+        "_stuck_at",
+        "_transfers",
+        "_unacked",
+        "_unfinished",
+        "acked",
+        "free",
+        "last",
+        "outstanding",
+        "outstanding_bytes",
+        "written",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._cutter = Cutter(limits)
         self.last = 0
-        """The number of the last message put."""
+        """The last number that a message has."""
         self.acked = 0
         """The peer has consumed everything up to here."""
         self.outstanding = 0
-        """Counted messages that are not acked."""
+        """Counted messages that are not acked: of a large one, its chunks."""
         self.outstanding_bytes = 0
         """The same in bytes."""
-        self.unconfirmed = 0
-        """Events and calls that are not acked: one in chunks is one."""
+        self._unfinished = 0  # of these, chunks that another one follows
         self.free = 0
         """Uncounted messages that are not acked: replies and cancels."""
-        self.free_bytes = 0
-        """The same in bytes."""
-        self._queued: deque[Entry] = deque()
-        self._unacked: deque[Entry] = deque()
+        self._free_bytes = 0
+        self._queued: list[Item] = []
+        self._unacked: list[Item] = []
+        self._lanes: Lanes | None = None
+        self._transfers = 0  # so many, before `_lanes`
+        self._receipts = 0  # so many that are no numbers
+        self._passed = 0  # the weight of what has passed large messages by
         self.written = 0
         """The highest number written on the present link, or received by the peer."""
         self._stuck_at = 0  # where the peer's `received` stood at the last resumes …
         self._stuck = 0  # … so many of them in a row, although more was written
+
+    # ---- putting ---------------------------------------------------------------------
 
     def admits(self, parcel: Parcel, peer: Peer, *, overshoot: bool = False) -> bool:
         """Tell whether a message fits the peer's window.
@@ -71,40 +91,121 @@ class Outbox:
         if not parcel.counted or not self.outstanding:
             return True  # one larger than the window may go alone
         factor = self._limits.overshoot if overshoot else 1
-        messages, size = self._cutter.price(len(parcel.data), peer)
+        messages, size = price(len(parcel.data), self._limits, peer)
         return (
             self.outstanding + messages <= peer.window_messages * factor
             and self.outstanding_bytes + size <= peer.window_bytes * factor
         )
 
-    def check(self, parcel: Parcel, peer: Peer, *, overshoot: bool = False) -> None:
-        """Refuse what cannot be put now.
+    def put(self, parcel: Parcel, peer: Peer, *, overshoot: bool = False) -> int:
+        """Queue a message; return its receipt: see `was_written`.
 
         Raises:
             PayloadTooLarge: it is larger than the peer takes.
             Overloaded: it does not fit the peer's window.
         """
-        self._cutter.check(len(parcel.data), peer)
+        size = len(parcel.data)
+        if self._lanes is not None or parcel.lane or not fits(size, peer):
+            return self._put_on_lane(parcel, peer, overshoot)
+        if parcel.counted:
+            if (
+                self.outstanding >= peer.window_messages
+                or self.outstanding_bytes + size > peer.window_bytes
+            ):
+                self._check(parcel, peer, overshoot)
+            self.outstanding += 1
+            self.outstanding_bytes += size
+        else:
+            self.free += 1
+            self._free_bytes += size
+        self._queued.append(parcel)
+        self.last += 1
+        return self.last
+
+    def _check(self, parcel: Parcel, peer: Peer, overshoot: bool) -> None:
         if not self.admits(parcel, peer, overshoot=overshoot):
             raise Overloaded(f"{self.backlog} wait for the other side")
 
-    def put(self, parcel: Parcel, peer: Peer) -> int:
-        """Queue a message that `check` lets through; return its last number."""
-        pieces = self._cutter.cut(parcel, peer)
-        for piece in pieces:
-            self.last += 1
-            whole = piece is pieces[-1]
-            field = as_field(piece)
-            entry = Entry(self.last, field, len(piece), parcel.counted, whole)
-            self._charge(entry, 1)
-            self._queued.append(entry)
+    def _put_on_lane(self, parcel: Parcel, peer: Peer, overshoot: bool) -> int:
+        if parcel.lane and "lanes" not in peer.features:
+            parcel = Parcel(without_lane(parcel.data), parcel.counted, parcel.reply)
+        size, lanes = len(parcel.data), self._lanes
+        check_size(size, peer)
+        self._check(parcel, peer, overshoot)
+        if lanes is not None and not (parcel.counted or parcel.reply):
+            return self._put_cancel(parcel, lanes)
+        chunk = 0 if fits(size, peer) else chunk_bytes(self._limits, peer)
+        if not chunk and (lanes is None or parcel.lane not in lanes):
+            return self._put_past(parcel)
+        if lanes is None:
+            lanes = self._lanes = Lanes(self._transfers, peer.max_message_bytes)
+        self._receipts += 1
+        lanes.hold(Held(parcel, -self._receipts, chunk))
+        self._charge_left(parcel.counted, size, chunk, 1)
+        return -self._receipts
+
+    def _put_past(self, parcel: Parcel) -> int:
+        """Queue a message on a lane on which nothing waits."""
+        self._number(parcel)
+        self._charge(parcel, 1)
+        if self._lanes is not None:
+            # What has its number is written first. However much there is of that, large
+            # messages get ahead.
+            self._passed += len(parcel.data) + KIB
+            if self._passed >= self._limits.batch_bytes:
+                self._advance(self._lanes)
         return self.last
+
+    def _put_cancel(self, parcel: Parcel, lanes: Lanes) -> int:
+        """Queue a cancel, unless it can stop its call on this end."""
+        held, items = lanes.withdraw(call_id(parcel.data), self.last)
+        if held is None:
+            return self._put_past(parcel)
+        self._charge_left(True, held.left, held.chunk, -1)
+        if held.transfer:
+            self._charge(items[0], 1)  # the end of the transfer
+        self._extend(items, lanes)
+        return self.last
+
+    def was_written(self, receipt: int) -> bool:
+        """Tell whether the peer may have got a message, by what `put` returned.
+
+        That is its number, or below 0 if it had none yet.
+        """
+        if receipt > 0:
+            return receipt <= self.written
+        return self._lanes is None or not self._lanes.is_held(receipt)
+
+    def mark(self) -> Mark:
+        """Return a mark behind all that was put until now; see `settled`."""
+        return Mark(self.last) if self._lanes is None else self._lanes.mark(self.last)
+
+    def settled(self, mark: Mark) -> bool:
+        """Tell whether the peer has consumed everything before a mark."""
+        return self.acked >= mark.number and not mark.waits
+
+    # ---- how much there is -----------------------------------------------------------
+
+    @property
+    def unconfirmed(self) -> int:
+        """Events and calls that are not acked: one in chunks is one."""
+        return self.outstanding - self._unfinished
+
+    @property
+    def total(self) -> int:
+        """The last number that will have been used when everything is written."""
+        if self._lanes is None:
+            return self.last
+        return self.last + sum(
+            price_in_chunks(held.left, held.chunk)[0] if held.chunk else 1
+            for held in self._lanes
+        )
 
     def exceeds(self, peer: Peer) -> bool:
         """Tell whether what is not acked, replies included, is beyond the window."""
         return (
             max(self.outstanding, self.free) > peer.window_messages
-            or max(self.outstanding_bytes, self.free_bytes) > peer.window_bytes
+            or max(self.outstanding_bytes, self._free_bytes) > peer.window_bytes
         )
 
     @property
@@ -116,7 +217,7 @@ class Outbox:
         limits = self._limits
         return (
             self.free > limits.window_messages * limits.overshoot
-            or self.free_bytes
+            or self._free_bytes
             > limits.window_bytes * limits.overshoot + limits.max_message_bytes
         )
 
@@ -133,14 +234,16 @@ class Outbox:
         mib = self.outstanding_bytes / MIB
         return f"{self.outstanding:,} messages ({mib:.1f} MiB)"
 
+    # ---- writing ---------------------------------------------------------------------
+
     def has_unwritten(self) -> bool:
         """Tell whether a message waits for the link."""
-        return bool(self._queued)
+        return bool(self._queued) or self._lanes is not None
 
     def take(
         self, max_messages: int, max_bytes: int, acks: bool
-    ) -> tuple[int, list[bytes]]:
-        """Return the next batch as (number of the first, entries): written now.
+    ) -> tuple[int, list[bytes | memoryview]]:
+        """Return the next batch as (number of the first, parts of a frame), as written.
 
         Something must wait for the link: see `has_unwritten`.
 
@@ -149,22 +252,51 @@ class Outbox:
             max_bytes: the most bytes; one larger message goes alone.
             acks: the peer acks. If not, what is written is acked.
         """
+        if not self._queued and self._lanes is not None:
+            self._advance(self._lanes)
         queued = self._queued
-        first = queued[0].number
-        batch: list[bytes] = []
-        size = 0
-        while queued and len(batch) < max_messages:
-            entry = queued[0]
-            size += len(entry.field)
-            if batch and size > max_bytes:
+        parts: list[bytes | memoryview] = []
+        size = count = 0
+        for item in queued if len(queued) <= max_messages else queued[:max_messages]:
+            if type(item) is Piece:
+                more: tuple[bytes | memoryview, ...] = item.parts()
+                size += sum(map(len, more))
+            else:
+                data = item.data
+                head = head_of(len(data))
+                more = head, data
+                size += len(head) + len(data)
+            if size > max_bytes and count:
                 break
-            queued.popleft()
-            batch.append(entry.field)
-            self._unacked.append(entry)
-            self.written = entry.number
+            parts += more
+            count += 1
+        first = self.written + 1
+        self.written += count
+        if count == len(queued):
+            self._unacked += queued
+            self._queued = []
+        else:
+            self._unacked += queued[:count]
+            del queued[:count]
         if not acks:
             self.ack(self.written)
-        return first, batch
+        return first, parts
+
+    def _advance(self, lanes: Lanes) -> None:
+        self._passed = 0
+        self._extend(lanes.advance(self.last), lanes)
+
+    def _extend(self, items: list[Item], lanes: Lanes) -> None:
+        for item in items:
+            self._number(item)
+        if not lanes:
+            self._lanes, self._transfers = None, lanes.transfers
+
+    def _number(self, item: Item) -> None:
+        self._queued.append(item)
+        self.last += 1
+
+    # ---- what the peer says ----------------------------------------------------------
 
     def ack(self, number: int) -> bool:
         """Forget what the peer has consumed; return whether that was anything new.
@@ -172,18 +304,27 @@ class Outbox:
         Raises:
             RemoteProtocolError: the ack falls, or exceeds what was sent.
         """
-        if number < self.acked:
+        count = number - self.acked
+        if count < 0:
             raise RemoteProtocolError(f"ack fell from {self.acked} to {number}")
         if number > self.written:
             raise RemoteProtocolError(
                 f"ack {number} exceeds what was sent ({self.written})"
             )
-        unacked = self._unacked
-        while unacked and unacked[0].number <= number:
-            self._charge(unacked.popleft(), -1)
-        progress = number > self.acked
+        if not count:
+            return False
+        counted = size = 0
+        for item in self._unacked[:count]:
+            if type(item) is Parcel and item.counted:
+                counted += 1
+                size += len(item.data)
+            else:
+                self._charge(item, -1)
+        self.outstanding -= counted
+        self.outstanding_bytes -= size
+        del self._unacked[:count]
         self.acked = number
-        return progress
+        return True
 
     def check_received(self, received: int) -> None:
         """Raise RemoteProtocolError if the peer cannot have received just that."""
@@ -204,9 +345,9 @@ class Outbox:
             a message that kills every link that carries it.
         """
         undelivered = confirmed and self.written > received
-        unacked = self._unacked
-        while unacked and unacked[-1].number > received:
-            self._queued.appendleft(unacked.pop())
+        kept = received - self.acked
+        self._queued[:0] = self._unacked[kept:]
+        del self._unacked[kept:]
         self.written = received
         if received != self._stuck_at:
             self._stuck_at, self._stuck = received, 0
@@ -214,11 +355,29 @@ class Outbox:
             self._stuck += 1
         return self._stuck < RESUMES_WITHOUT_PROGRESS
 
-    def _charge(self, entry: Entry, sign: int) -> None:
-        if entry.counted:
-            self.outstanding += sign
-            self.outstanding_bytes += sign * entry.size
-            self.unconfirmed += sign * entry.whole
+    # ---- the window's debit ----------------------------------------------------------
+
+    def _charge(self, item: Item, sign: int) -> None:
+        if type(item) is Piece:
+            size, parcel = item.price, item.parcel
+            self._unfinished += sign * (parcel.counted and not item.last)
         else:
-            self.free += sign
-            self.free_bytes += sign * entry.size
+            parcel = item
+            size = len(parcel.data)
+        self._book(parcel.counted, sign, sign * size)
+
+    def _charge_left(self, counted: bool, size: int, chunk: int, sign: int) -> None:
+        """Take room, or give it back, for what has no number yet of a message."""
+        messages = 1
+        if chunk:
+            messages, size = price_in_chunks(size, chunk)
+        self._unfinished += sign * (messages - 1) * counted
+        self._book(counted, sign * messages, sign * size)
+
+    def _book(self, counted: bool, messages: int, size: int) -> None:
+        if counted:
+            self.outstanding += messages
+            self.outstanding_bytes += size
+        else:
+            self.free += messages
+            self._free_bytes += size

@@ -291,12 +291,13 @@ class Session:
         if first is None and (self.role is Role.RENDERER or self.peer.resume):
             raise RemoteProtocolError("a frame with messages must carry first")
         self._inbound.chunks = "chunks" in self.peer.features
+        self._inbound.lanes = "lanes" in self.peer.features
         # After our own Goodbye nothing is consumed: the ack in it is final.
         self._inbound.closing = self.state is State.CLOSING
         unknown = self._inbound.receive(first, frame.messages, size, self._events)
         for id in unknown:
             parcel = refused(id, "UNIMPLEMENTED", "a message of unknown kind")
-            if self.state in ACCEPTS_MESSAGES and not self._floods(parcel):
+            if self.state in ACCEPTS_MESSAGES and not self._floods():
                 self.outbox.put(parcel, self.peer)
 
     def _hear_control(self, frame: _Frame, now: float) -> None:
@@ -324,11 +325,12 @@ class Session:
         return self.outbox.admits(parcel, self.peer, overshoot=overshoot)
 
     def put(self, parcel: Parcel, *, overshoot: bool = False) -> int:
-        """Put a message on the session; return its number.
+        """Put a message on the session; return its receipt: see `was_written`.
 
-        It is delivered exactly once and in order while both processes live and the
-        session lasts; otherwise it is counted in `Ended.unconfirmed` or
-        `Gap.sent_unconfirmed`.
+        It is delivered exactly once, and in the order of its lane, while both processes
+        live and the session lasts; otherwise it is counted in `Ended.unconfirmed` or
+        `Gap.sent_unconfirmed`. A cancel overtakes what its lane holds up; it stops a
+        call that is still held up, or on its way in chunks, on this end.
 
         Args:
             parcel: the message.
@@ -341,19 +343,25 @@ class Session:
         """
         if self.state not in ACCEPTS_MESSAGES:
             raise LocalProtocolError(f"the session is {self.state.value}")
-        self.outbox.check(parcel, self.peer, overshoot=overshoot)
-        if self._floods(parcel):
+        if not parcel.counted and self._floods():
             raise LocalProtocolError("the other side lets replies pile up")
-        return self.outbox.put(parcel, self.peer)
+        return self.outbox.put(parcel, self.peer, overshoot=overshoot)
 
-    def _floods(self, parcel: Parcel) -> bool:
+    def _floods(self) -> bool:
         # Replies never wait for the window; a peer that calls and never acks what
         # it gets would make this end hold them without bound.
-        if parcel.counted or not self.outbox.floods:
+        if not self.outbox.floods:
             return False
         message = "replies pile up: nothing is acked"
         self._break(pb.GOODBYE_REASON_OVERLOADED, message)
         return True
+
+    def was_written(self, receipt: int) -> bool:
+        """Tell whether the peer may have got a message, by what `put` returned.
+
+        A receipt is never 0, and above 0 if it is the message's number.
+        """
+        return self.outbox.was_written(receipt)
 
     @property
     def congested(self) -> bool:
@@ -362,8 +370,9 @@ class Session:
 
     def request_ack(self) -> None:
         """Ask the peer to ack as soon as it has consumed all that was put so far."""
-        if self.outbox.acked < self.outbox.last:
-            self._writer.request_ack(self.outbox.last)
+        mark = self.outbox.mark()
+        if not self.outbox.settled(mark):
+            self._writer.request_ack(mark)
 
     def next_frame(self, now: float) -> bytes | None:
         """Return the next frame for the link; None when there is nothing to write.

@@ -34,6 +34,10 @@ from renderer.wire.errors import LocalProtocolError
 class State(enum.Enum):
     """Where a session is in its life."""
 
+    # Each member is there once, and is looked for in sets with every message. Enum's
+    # own hash is written in Python.
+    __hash__ = object.__hash__
+
     NEW = "new"
     """No link has carried it yet, or none got as far as Welcome."""
     OPENING = "opening"

@@ -71,20 +71,20 @@ class Transcript:
 
     def _message(self, message: pb.Message) -> Iterator[Entry]:
         if message.HasField("chunk"):
-            yield from self._chunk(message.chunk)
+            yield from self._chunk(message.lane, message.chunk)
         else:
             yield _entry(message)
 
-    def _chunk(self, chunk: pb.Chunk) -> Iterator[Entry]:
+    def _chunk(self, lane: int, chunk: pb.Chunk) -> Iterator[Entry]:
         text = f"{len(chunk.data):,} bytes of transfer {chunk.transfer}"
         if chunk.abort:
             text += ", which is given up"
         yield Entry("chunk", text)
         try:
             if chunk.abort:
-                self._large.abort(chunk)
+                self._large.abort(lane, chunk)
                 return
-            whole = self._large.add(chunk)
+            whole = self._large.add(lane, chunk)
         except RemoteProtocolError as error:
             yield Entry("unknown", str(error))
             return

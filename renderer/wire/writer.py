@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+from typing import final
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.frames import CONTROL_RESERVE, join
 from renderer.wire.inbox import Inbox
+from renderer.wire.lanes import Mark
 from renderer.wire.limits import Limits, Peer
 from renderer.wire.outbox import Outbox
 
@@ -18,11 +20,31 @@ class Role(enum.Enum):
     RENDERER = "renderer"
 
 
+@final
 class Writer:
     """Decides what the next frame of the present link is.
 
     The greeting goes first and the Goodbye last, each in a frame without messages.
+
+    Args:
+        role: which end it is.
+        limits: ours.
     """
+
+    __slots__ = (
+        "_asked",
+        "_goodbye",
+        "_greeting",
+        "_held_ack",
+        "_limits",
+        "_pong",
+        "_role",
+        "_silent",
+        "_stopped",
+        "_urgent",
+        "_wanted",
+        "finished",
+    )
 
     def __init__(self, role: Role, limits: Limits) -> None:
         self.finished = False
@@ -33,7 +55,7 @@ class Writer:
         self._stopped = False  # no messages any more
         self._greeting: pb.Hello | pb.Welcome | None = None
         self._goodbye: pb.Goodbye | None = None
-        self._wanted = 0  # ask for an ack of everything up to here …
+        self._wanted: Mark | None = None  # ask for an ack of everything up to here …
         self._asked = False  # … which was done on this link
         self._held_ack: tuple[int, int] | None = None
         """An ack, and the number behind which it may be told."""
@@ -73,9 +95,9 @@ class Writer:
         self._greeting = None
         self.part(goodbye)
 
-    def request_ack(self, number: int) -> None:
-        """Ask for an ack when the message `number` is written."""
-        self._wanted = number
+    def request_ack(self, mark: Mark) -> None:
+        """Ask for an ack when everything before a mark is written."""
+        self._wanted = mark
         self._asked = False
         self._urgent = True
 
@@ -98,15 +120,21 @@ class Writer:
             return self._greet(self._greeting, inbox, peer)
         if self._silent:
             return None
-        first, batch = 0, list[bytes]()
+        first, parts = 0, list[bytes | memoryview]()
         if outbox.has_unwritten() and not self._stopped:
             room = min(self._limits.batch_bytes, peer.max_frame_bytes - CONTROL_RESERVE)
-            first, batch = outbox.take(self._limits.batch_messages, room, peer.acks)
+            first, parts = outbox.take(self._limits.batch_messages, room, peer.acks)
         elif self._goodbye is not None:
             return self._say_goodbye(self._goodbye, outbox, inbox, peer)
         elif not (self._urgent or (peer.acks and inbox.is_due(now))):
             return None
-        return join(self._control(outbox, inbox, peer), first, batch)
+        if peer.narrowed:
+            self._mind_window(outbox, peer)
+        pong, self._pong = self._pong, None
+        self._urgent = False
+        ack = self._ack(outbox, inbox) if peer.acks else None
+        want_ack = self._wanted is not None and self._wants_ack(self._wanted, outbox)
+        return join(first, parts, ack=ack, want_ack=want_ack, pong=pong)
 
     def _greet(
         self, greeting: pb.Hello | pb.Welcome, inbox: Inbox, peer: Peer
@@ -118,26 +146,23 @@ class Writer:
         ack = inbox.tell() if peer.acks else None
         return pb.StreamResponse(welcome=greeting, ack=ack).SerializeToString()
 
-    def _control(
-        self, outbox: Outbox, inbox: Inbox, peer: Peer
-    ) -> pb.StreamRequest | pb.StreamResponse:
-        if peer.narrowed and self._wanted <= outbox.acked and outbox.runs_short(peer):
-            self.request_ack(outbox.written)
-        want_ack = not self._asked and outbox.acked < self._wanted <= outbox.written
-        self._asked = self._asked or want_ack
-        self._urgent = False
-        frame = self._frame()
-        if peer.acks and (ack := self._ack(outbox, inbox)) is not None:
-            frame.ack = ack
-        frame.want_ack = want_ack
-        if self._pong is not None:
-            frame.pong, self._pong = self._pong, None
-        return frame
+    def _mind_window(self, outbox: Outbox, peer: Peer) -> None:
+        settled = self._wanted is None or outbox.settled(self._wanted)
+        if settled and outbox.runs_short(peer):
+            self.request_ack(Mark(outbox.written))
+
+    def _wants_ack(self, wanted: Mark, outbox: Outbox) -> bool:
+        written = not wanted.waits and wanted.number <= outbox.written
+        if self._asked or not written or outbox.settled(wanted):
+            return False
+        self._asked = True
+        return True
 
     def _ack(self, outbox: Outbox, inbox: Inbox) -> int | None:
         # Whoever waits for an ack has, with it, what the listeners sent before they
-        # were through: it stands behind everything put until now.
-        if self._stopped or not outbox.has_unwritten():
+        # were through: it stands behind everything put until now. Large messages hold
+        # it up no more than they do other lanes.
+        if self._stopped or outbox.written == outbox.last:
             self._held_ack = None
             return inbox.tell()
         if self._held_ack is None:
@@ -156,7 +181,7 @@ class Writer:
             frame.ack = inbox.ack
         frame.goodbye.CopyFrom(goodbye)
         if not goodbye.may_resume:
-            frame.goodbye.last_sent = outbox.last
+            frame.goodbye.last_sent = outbox.total
         self.finished = True
         return frame.SerializeToString()
 

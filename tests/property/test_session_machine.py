@@ -28,6 +28,8 @@ from tests.support.shells import End, Life, Link, key_of
 GRACE = 30.0
 SIDES = st.sampled_from(["main", "renderer"])
 SMALL = st.integers(1, 6)
+# Four transfers may be open at once; the other lanes have to wait for their turn.
+LANES = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 2**32 - 1])
 RARELY = st.sampled_from([False] * 5 + [True])
 # What goes in one frame, what needs chunks, what is larger than most windows, and
 # what nobody takes.
@@ -180,31 +182,38 @@ class Machine(RuleBasedStateMachine):
 
     # ---- what may happen -----------------------------------------------------
 
-    @rule(side=SIDES, size=SIZES, overshoot=st.booleans())
-    def send(self, side: str, size: int, overshoot: bool) -> None:
+    @rule(side=SIDES, size=SIZES, lane=LANES, overshoot=st.booleans())
+    def send(self, side: str, size: int, lane: int, overshoot: bool) -> None:
         self.names += 1
         event = pb.Event(channel=f"event {self.names}", packed=bytes(size))
-        self.put(self.end(side), pb.Message(event=event), overshoot=overshoot)
+        message = pb.Message(lane=lane, event=event)
+        self.put(self.end(side), message, overshoot=overshoot)
 
-    @rule(side=SIDES, count=st.integers(2, 20), overshoot=st.booleans())
-    def burst(self, side: str, count: int, overshoot: bool) -> None:
+    @rule(side=SIDES, count=st.integers(2, 20), lane=LANES, overshoot=st.booleans())
+    def burst(self, side: str, count: int, lane: int, overshoot: bool) -> None:
         for _ in range(count):
-            self.send(side, 0, overshoot)
+            self.send(side, 0, lane, overshoot)
 
-    @rule(side=SIDES, size=SIZES)
-    def call(self, side: str, size: int) -> None:
+    @rule(side=SIDES, size=SIZES, lane=LANES)
+    def call(self, side: str, size: int, lane: int) -> None:
         self.names += 1
         end = self.end(side)
         call = pb.Call(packed=bytes(size))
-        self.put(end, pb.Message(id=self.names, call=call))
+        self.put(end, pb.Message(id=self.names, lane=lane, call=call))
         end.called.append(self.names)
 
-    @rule(side=SIDES, size=SIZES)
-    def reply(self, side: str, size: int) -> None:
+    @rule(side=SIDES, size=SIZES, lane=LANES)
+    def reply(self, side: str, size: int, lane: int) -> None:
         end = self.end(side)
         if end.calls:
             reply = pb.Reply(packed=bytes(size))
-            self.put(end, pb.Message(id=end.calls.pop(), reply=reply))
+            self.put(end, pb.Message(id=end.calls.pop(), lane=lane, reply=reply))
+
+    @rule(side=SIDES)
+    def mark(self, side: str) -> None:
+        end = self.end(side)
+        if end.life.peer:
+            end.mark()
 
     @rule(side=SIDES)
     def cancel(self, side: str) -> None:
@@ -217,7 +226,8 @@ class Machine(RuleBasedStateMachine):
             return
         kind = message.WhichOneof("kind")
         counted = kind in ("event", "call")
-        parcel = Parcel(message.SerializeToString(), counted, kind == "reply")
+        data, lane = message.SerializeToString(), message.lane
+        parcel = Parcel(data, counted, kind == "reply", lane)
         overshoot = overshoot and end is not self.renderer
         end.put(parcel, key_of(message), overshoot=overshoot)
         self.absorb(end)
@@ -368,7 +378,8 @@ class Machine(RuleBasedStateMachine):
         for end in (self.renderer, main):
             assert end.state is State.OPEN
             assert end.life.peer
-            assert [sent.key for sent in end.life.sent] == end.life.peer.handed
+            keys = [sent.key for sent in end.life.sent]
+            assert sorted(keys) == sorted(end.life.peer.handed)
             assert end.session.outbox.acked == end.session.outbox.last
             assert not end.session.congested
             end.session.put(Parcel(b"", counted=True, reply=False))

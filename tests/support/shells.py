@@ -13,6 +13,7 @@ from typing import NamedTuple
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
 from renderer.wire.errors import LocalProtocolError, Overloaded, PayloadTooLarge
+from renderer.wire.lanes import Mark
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
 from renderer.wire.state import State
@@ -22,8 +23,13 @@ class Sent(NamedTuple):
     """A message that a session accepted."""
 
     key: str
-    number: int
+    receipt: int
     counted: bool
+    lane: int
+
+
+CANCELS = -1
+"""In place of their lane, which cancels need not keep to."""
 
 
 @dataclass
@@ -37,6 +43,8 @@ class Life:
     early: bool = False
     links: int = 0  # that began since anything of `sent` was handed out
     peer: Life | None = None
+    marks: list[tuple[Mark, int]] = field(default_factory=list[tuple[Mark, int]])
+    given_up: int = 0  # calls that were stopped on their way
 
     def hand(self, key: str) -> None:
         self.handed.append(key)
@@ -47,16 +55,41 @@ class Life:
         consumed = self.peer.consumed if self.peer else set[str]()
         return sum(sent.counted and sent.key not in consumed for sent in self.sent)
 
-    def check(self, acked: int) -> None:
+    def check(self, end: Session) -> None:
         if self.peer is None:
             return
-        left = self.peer.left
-        keys = [sent.key for sent in self.sent[:left]]
-        if left is not None:  # who has said Goodbye still settles its calls
-            keys += [sent.key for sent in self.sent[left:] if not sent.counted]
-        assert self.peer.handed == keys[: len(self.peer.handed)]
+        for lane in {sent.lane for sent in self.sent}:
+            self.check_order([sent for sent in self.sent if sent.lane == lane])
+        handed, consumed = self.peer.handed, self.peer.consumed
+        called = {sent.key for sent in self.sent}  # a call may have been refused
+        for place, key in enumerate(handed):
+            call = key.replace("cancel", "call")
+            assert call == key or call in handed[:place] or call not in called
         for sent in self.sent:
-            assert sent.number > acked or sent.key in self.peer.consumed
+            unacked = not 0 < sent.receipt <= end.outbox.acked
+            assert unacked or sent.key in consumed
+        for mark, count in self.marks:
+            if end.outbox.settled(mark):
+                assert all(sent.key in consumed for sent in self.sent[:count])
+
+    def check_order(self, sent: list[Sent]) -> None:
+        """What was sent on one lane is handed out in this order."""
+        assert self.peer
+        handed, left = self.peer.handed, self.peer.left
+        keys = {one.key for one in sent}
+        before = [key for key in handed[:left] if key in keys]
+        assert before == [one.key for one in sent[: len(before)]]
+        if left is not None:  # who has said Goodbye still settles its calls
+            rest = [one.key for one in sent[len(before) :] if not one.counted]
+            after = [key for key in handed[left:] if key in keys]
+            assert after == rest[: len(after)]
+
+    def stop(self, call: Sent) -> None:
+        """Note that a call was stopped before it was delivered."""
+        place = self.sent.index(call)
+        del self.sent[place]
+        self.marks = [(mark, n - (n > place)) for mark, n in self.marks]
+        self.given_up += 1
 
 
 @dataclass(eq=False)
@@ -97,27 +130,44 @@ class End:
 
     def put(self, parcel: Parcel, key: str, *, overshoot: bool = False) -> None:
         outbox, peer = self.session.outbox, self.session.peer
-        alone, before = not outbox.outstanding, outbox.last
+        alone, before = not outbox.outstanding, outbox.total
+        stopped = self.stopped_by(key)
         try:
-            number = self.session.put(parcel, overshoot=overshoot)
+            receipt = self.session.put(parcel, overshoot=overshoot)
         except Overloaded:
             assert parcel.counted
             assert not alone
-            assert outbox.last == before
+            assert outbox.total == before
             return
         except PayloadTooLarge:
-            assert outbox.last == before
+            assert outbox.total == before
             return
         except LocalProtocolError:
             assert not parcel.counted, "only replies can flood"
             return
-        self.life.sent.append(Sent(key, number, parcel.counted))
+        if stopped:
+            self.life.stop(stopped)
+            return
+        lane = CANCELS if key.startswith("cancel") else parcel.lane
+        self.life.sent.append(Sent(key, receipt, parcel.counted, lane))
         # Before Welcome, a renderer reckons with the default limits.
         self.life.early |= not self.session.welcome.token
         if parcel.counted and not alone:
             factor = self.session.limits.overshoot if overshoot else 1
             assert outbox.outstanding <= peer.window_messages * factor
             assert outbox.outstanding_bytes <= peer.window_bytes * factor
+
+    def stopped_by(self, key: str) -> Sent | None:
+        """Return the call that a cancel stops on this end, if it is one and can."""
+        call = key.replace("cancel", "call")
+        for sent in self.life.sent if call != key else ():
+            held = sent.receipt < 0 and not self.session.was_written(sent.receipt)
+            if sent.key == call and held:
+                return sent
+        return None
+
+    def mark(self) -> None:
+        self.life.marks.append((self.session.outbox.mark(), len(self.life.sent)))
 
     def take(self, event: events.SessionEvent) -> None:
         assert self.over is None, f"{event} after the end"
@@ -144,7 +194,9 @@ class End:
             case events.Opened() | events.GoodbyeHeard():
                 pass
             case events.GivenUp():
-                raise AssertionError("nobody gives anything up here")
+                assert self.life.peer
+                assert self.life.peer.given_up, "nobody gave anything up"
+                self.life.peer.given_up -= 1
 
     def consume(self) -> None:
         life, key = self.waiting.popleft()
@@ -165,11 +217,11 @@ class End:
             assert max(self.life.links, peer.links) >= 3
         if peer and self.last_sent:
             received = self.session.inbox.received
-            assert ended.missing >= sum(sent.number > received for sent in peer.sent)
+            assert ended.missing >= sum(sent.receipt > received for sent in peer.sent)
 
     def check(self) -> None:
         if self.over is None:
-            self.life.check(self.session.outbox.acked)
+            self.life.check(self.session)
 
 
 def key_of(message: pb.Message) -> str:

@@ -20,7 +20,8 @@ from mainproc import (
 )
 from mainproc.testing import connected_aio
 from renderer.wire.limits import Limits
-from tests.unit.mainproc.page import connected, main_with
+from renderer.wire.parcel import Parcel
+from tests.unit.mainproc.page import Page, connected, main_with
 
 
 async def test_results() -> None:
@@ -153,17 +154,23 @@ async def test_default_converts_results() -> None:
         assert await page.invoke("x") == "<class 'object'>"
 
 
+def falsify(page: Page, old: bytes, new: bytes) -> None:
+    """Change the message that was put last, and is not written yet."""
+    queued = page.session.outbox._queued  # noqa: SLF001
+    parcel = queued.pop()
+    assert isinstance(parcel, Parcel)
+    assert parcel.data.count(old) == 1
+    queued.append(parcel._replace(data=parcel.data.replace(old, new)))
+
+
 async def test_arguments_that_cannot_be_read() -> None:
     """Only this message is refused."""
     ipc = main_with()
     ipc.handle("x", lambda event, *args: len(args))
     async with connected(ipc) as page:
         reply = page.call("x", 1)
-        entry = page.session.outbox._queued.pop()  # noqa: SLF001
-        value = b"\x12\x02\x18\x02"  # args: one int …
-        assert value in entry.field
-        entry.field = entry.field.replace(value, b"\x12\x02\x40\x00")  # … an ext of 0
-        page.session.outbox._queued.append(entry)  # noqa: SLF001
+        # Of the arguments, one int: an ext of 0.
+        falsify(page, b"\x12\x02\x18\x02", b"\x12\x02\x40\x00")
         page.flush()
         with pytest.raises(DataCloneError) as caught:
             await reply
@@ -356,9 +363,7 @@ async def test_an_unknown_kind_of_call() -> None:
     ipc = main_with()
     async with connected(ipc) as page:
         reply = page.call("x", sync=True)
-        entry = page.session.outbox._queued.pop()  # noqa: SLF001
-        entry.field = entry.field.replace(b"\x20\x02", b"\x20\x09")
-        page.session.outbox._queued.append(entry)  # noqa: SLF001
+        falsify(page, b"\x20\x02", b"\x20\x09")
         page.flush()
         with pytest.raises(IpcError) as caught:
             await reply

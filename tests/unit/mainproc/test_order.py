@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from mainproc import IpcError, IpcMain, Overloaded, turns
-from renderer.wire.limits import Limits
+from renderer.wire.limits import Limits, Peer
 from tests.unit.mainproc.page import connected, main_with
+
+UNBOUNDED = Peer()
+"""What a renderer takes main for that does not mind its window."""
 
 
 async def test_coroutines_run_to_their_first_await() -> None:
@@ -156,7 +159,7 @@ async def test_an_echo_listener_is_braked_and_loses_nothing() -> None:
     count = 1_000
     async with connected(ipc, limits=Limits(window_messages=100), slow=True) as page:
         for n in range(count):  # main's window is wide, only its own is narrow
-            page.session.outbox.put(_event("ping", n), page.session.peer)
+            page.session.outbox.put(_event("ping", n), UNBOUNDED)
         page.flush()
         # It takes a window's worth at a time, as late as it may.
         while len(page.events("pong")) < count:
@@ -178,7 +181,7 @@ async def test_a_renderer_without_acks_is_braked_by_its_link() -> None:
         )
         for n in range(0, 1_000, 50):
             for i in range(n, n + 50):
-                page.session.outbox.put(_event("ping", i), page.session.peer)
+                page.session.outbox.put(_event("ping", i), UNBOUNDED)
             page.flush()
         await page.hears("pong", 1_000)
         await asyncio.wait_for(page.contents.drain(), 10)
@@ -251,7 +254,7 @@ async def test_a_renderer_that_overruns_its_window_is_not_read() -> None:
             for _message in range(
                 4
             ):  # a frame each: the fake does not keep to the window
-                page.session.outbox.put(_event("x"), page.session.peer)
+                page.session.outbox.put(_event("x"), UNBOUNDED)
             page.flush()
         await page.until(lambda: page.connection._caught_up)  # noqa: SLF001
         assert not page.link.arriving.empty()
@@ -269,7 +272,7 @@ async def test_a_goodbye_to_one_that_overran() -> None:
 
     async with connected(ipc) as page:
         for _message in range(9):
-            page.session.outbox.put(_event("x"), page.session.peer)
+            page.session.outbox.put(_event("x"), UNBOUNDED)
         page.flush()
         await page.until(lambda: page.connection._caught_up)  # noqa: SLF001
         page.contents.close("away with you")
