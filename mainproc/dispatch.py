@@ -21,6 +21,7 @@ from mainproc.work import STARTS_AT_ONCE, Work
 from renderer.wire.errors import quote
 from renderer.wire.failures import log_info
 from renderer.wire.listeners import (
+    NO_AWAITABLES,
     ListenerTable,
     Registration,
     no_handler,
@@ -37,10 +38,6 @@ _HELD_TOO_LONG: Final = 0.25
 _CHANNELS_REMEMBERED: Final = 1_000
 """A peer chooses channel names: warn of so many, then no more."""
 _THREADS: Final = 32
-_NO_AWAITABLES: Final = frozenset(
-    (type(None), str, bool, int, float, bytes, list, dict, tuple)
-)
-"""What `inspect.isawaitable` need not be asked about: it takes its time."""
 _RAISED: Final = (Exception, asyncio.CancelledError, SystemExit)
 """What a plain function may raise. CancelledError, because one that looks at a future
 may let it out, and it would end the renderer's link; SystemExit, to end in order."""
@@ -191,7 +188,7 @@ class Dispatcher:
             result = None
         if monotonic() - began > _HELD_TOO_LONG:
             self._tell_held("listener", event.channel, monotonic() - began)
-        if type(result) not in _NO_AWAITABLES and inspect.isawaitable(result):
+        if type(result) not in NO_AWAITABLES and inspect.isawaitable(result):
             running = self._await_listener(result, event, call)
             task = event.sender.work.start(running, event.channel, result)
             return not (STARTS_AT_ONCE or task.done())
@@ -281,7 +278,7 @@ class Dispatcher:
         finally:
             if monotonic() - began > _HELD_TOO_LONG:
                 self._tell_held("handler", event.channel, monotonic() - began)
-        if type(result) in _NO_AWAITABLES or not inspect.isawaitable(result):
+        if type(result) in NO_AWAITABLES or not inspect.isawaitable(result):
             self._resolve(result, event, call)
             return False
         running = self._await_handler(result, event, call)

@@ -80,6 +80,8 @@ class AioConnection:
         self._hooks = hooks
         self._bell = Bell(self.loop)
         self._outlet = AioOutlet(self.loop, self._bell, self._look, DEFAULT_LIMITS)
+        self.put: Final = self._outlet.put
+        """Send a message; see `AioOutlet.put`."""
         self.calls = AioCalls(self._outlet, self.loop)
         self.dispatcher: Final = AioDispatcher(
             table,
@@ -115,10 +117,6 @@ class AioConnection:
         return self._outlet.is_crowded
 
     # ---- sending ---------------------------------------------------------------------
-
-    def put(self, parcel: Parcel) -> None:
-        """Send a message; see `AioOutlet.put`."""
-        self._outlet.put(parcel)
 
     def answer(self, parcel: Parcel) -> None:
         """Send a reply. It is lost if the session is over.

@@ -19,7 +19,7 @@ from renderer.wire import messages
 from renderer.wire.errors import IpcError, IpcTimeout, quote
 from renderer.wire.events import Arrived
 from renderer.wire.limits import DEFAULT_LIMITS
-from renderer.wire.listeners import ListenerTable, Registration
+from renderer.wire.listeners import NO_AWAITABLES, ListenerTable, Registration
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
 from renderer.workers import Job, Workers
@@ -194,27 +194,28 @@ class AioDispatcher:
         """Dispatch what can be dispatched now."""
         if self._scheduled or self._dispatching:
             return
-        self._dispatching = True
-        try:
-            for _ in range(_TURN):
-                if not self._dispatch_next():
-                    break
-            else:
-                self._schedule(self.advance)
-        finally:
-            self._dispatching = False
-        self._let_next()
+        if self._queue:
+            self._dispatching = True
+            try:
+                self._take_turn()
+            finally:
+                self._dispatching = False
+        if self._after is not None:
+            self._let_next()
         self._line.paused()
 
-    def _dispatch_next(self) -> bool:
-        if not self._queue or self._must_wait():
-            return False
-        if self._dispatch(self._queue.popleft()) and not STARTS_AT_ONCE:
-            # The task runs to its first await in the loop's next turn.
-            self._schedule(self._consume_and_advance)
-            return False
-        self._line.consume()
-        return True
+    def _take_turn(self) -> None:
+        # Once for each message: what does not change meanwhile is looked up before.
+        queue, dispatch, consume = self._queue, self._dispatch, self._line.consume
+        for _ in range(_TURN):
+            if not queue or self._must_wait():
+                return
+            if dispatch(queue.popleft()) and not STARTS_AT_ONCE:
+                # The task runs to its first await in the loop's next turn.
+                self._schedule(self._consume_and_advance)
+                return
+            consume()
+        self._schedule(self.advance)
 
     def _schedule(self, step: Callable[[], None]) -> None:
         self._scheduled = True
@@ -256,9 +257,10 @@ class AioDispatcher:
     def _dispatch(self, event: Arrived) -> bool:
         """Dispatch a message; return whether that started a task."""
         if event.kind == "event":
-            channel = event.body.channel
+            body = event.body
+            channel = body.channel
             try:
-                args = messages.read_args(event.body)
+                args = messages.read_args(body)
             except IpcError as error:
                 self._reports.raised("listener", channel, error)
                 return False
@@ -288,7 +290,7 @@ class AioDispatcher:
         except _RAISED as error:
             self._reports.failed(listener, args, error)
             return False
-        if result is None or not inspect.isawaitable(result):
+        if type(result) in NO_AWAITABLES or not inspect.isawaitable(result):
             return False
         running = self._await_listener(listener, args, result)
         return self._start(running, result) is not None
@@ -329,7 +331,7 @@ class AioDispatcher:
         except _RAISED as error:
             self._failed(id, handler, args, error)
             return False
-        if result is None or not inspect.isawaitable(result):
+        if type(result) in NO_AWAITABLES or not inspect.isawaitable(result):
             self._asked.answer(id, self._reply(id, handler, args, result))
             return False
         task = self._start(self._await_handler(id, handler, args, result), result)

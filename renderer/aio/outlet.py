@@ -139,13 +139,11 @@ class AioOutlet:
             # From a finalizer or a signal handler: it has interrupted us.
             self._loop.call_soon(self._put_late, parcel, sender)
             return
-        self.check()
+        if self.error is not None:
+            self.check()
         if not self._opened or self._waiting:
             self._queue(parcel, sender)
             return
-        session = self._session
-        if parcel.counted and session is not None and not session.admits(parcel):
-            raise _overloaded(session.outbox.backlog)
         self._put_now(parcel, sender)
         if self._writing or self._flushing_soon:
             return
@@ -172,6 +170,8 @@ class AioOutlet:
         self._inside = True
         try:
             receipt = session.put(parcel)
+        except Overloaded:
+            raise _overloaded(session.outbox.backlog) from None
         except LocalProtocolError as error:  # it has ended, maybe just now
             self._inside = False
             self._on_broken()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
@@ -155,6 +156,17 @@ class IpcRenderer(Channels):
 
     def _line(self) -> AioConnection:
         """Return the connection; the first use begins to open it."""
+        connection = self._connection
+        # In a forked child no loop runs, or another one than this.
+        if (
+            connection is not None
+            and connection.loop is _running_loop()
+            and (connection.opened or connection.error is None)
+        ):
+            return connection
+        return self._other_line()
+
+    def _other_line(self) -> AioConnection:
         if self._pid != os.getpid():
             raise texts.forked(self._pid)
         connection = self._present()
@@ -423,11 +435,10 @@ class IpcRenderer(Channels):
             )
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+# As `asyncio.get_running_loop`, but None where there is none. Its stubs leave it out.
+_running_loop: Callable[[], asyncio.AbstractEventLoop | None] = getattr(  # noqa: B009
+    asyncio, "_get_running_loop"
+)
 
 
 __all__ = ("IpcRenderer",)

@@ -22,7 +22,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, Self, final
+from typing import Any, Final, Literal, Self, final
 
 from renderer.wire.errors import (
     DataCloneError,
@@ -41,6 +41,12 @@ _NAMES_LOOKED_AT = 1000  # for their length only;
 _NAMES_COMPARED = 50  # of those so many letter by letter
 _MOST_LETTERS_APART = 4
 _LEAST_LIKENESS = 0.75
+
+NO_AWAITABLES: Final = frozenset(
+    (type(None), str, bool, int, float, bytes, list, dict, tuple)
+)
+"""What listeners return mostly. `inspect.isawaitable` takes its time; these need not be
+asked."""
 
 
 @final
@@ -357,6 +363,7 @@ def _check_callable(fn: object, kind: Kind) -> None:
 
 
 __all__ = (
+    "NO_AWAITABLES",
     "Kind",
     "ListenerTable",
     "Registration",
