@@ -71,7 +71,7 @@ class Outbox:
         self._unacked: list[Item] = []
         self._lanes: Lanes | None = None
         self._transfers = 0  # so many, before `_lanes`
-        self._receipts = 0  # so many that are no numbers
+        self._receipts = 0  # the last that was no number
         self._passed = 0  # the weight of what has passed large messages by
         self.written = 0
         """The highest number written on the present link, or received by the peer."""
@@ -139,10 +139,10 @@ class Outbox:
             return self._put_past(parcel)
         if lanes is None:
             lanes = self._lanes = Lanes(self._transfers, peer.max_message_bytes)
-        self._receipts += 1
-        lanes.hold(Held(parcel, -self._receipts, chunk))
+        receipt = self._receipt()
+        lanes.hold(Held(parcel, receipt, chunk))
         self._charge_left(parcel.counted, size, chunk, 1)
-        return -self._receipts
+        return receipt
 
     def _put_past(self, parcel: Parcel) -> int:
         """Queue a message on a lane on which nothing waits."""
@@ -165,7 +165,11 @@ class Outbox:
         if held.transfer:
             self._charge(items[0], 1)  # the end of the transfer
         self._extend(items, lanes)
-        return self.last
+        return self._receipt()
+
+    def _receipt(self) -> int:
+        self._receipts -= 1
+        return self._receipts
 
     def was_written(self, receipt: int) -> bool:
         """Tell whether the peer may have got a message, by what `put` returned.

@@ -4,15 +4,17 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.frames import (
     CONTROL_RESERVE,
-    as_field,
+    call_id,
     entitled,
     goodbye_of,
+    head_of,
     join,
     parse_hello,
     parse_request,
     parse_response,
     refusal,
     varint,
+    without_lane,
 )
 
 LARGEST = 2**64 - 1
@@ -34,29 +36,59 @@ def test_varint(number: int, expected: bytes) -> None:
     assert varint(number) == expected
 
 
-@pytest.mark.parametrize("size", [0, 1, 200, 70_000])
+def entry(message: pb.Message) -> bytes:
+    data = message.SerializeToString()
+    return head_of(len(data)) + data
+
+
+@pytest.mark.parametrize("size", [0, 1, 110, 200, 1_010, 1_020, 70_000])
 def test_a_joined_frame_is_protobufs_own(size: int) -> None:
     messages = [
         pb.Message(event=pb.Event(channel="a", packed=bytes(size))),
         pb.Message(id=7, cancel=pb.Cancel()),
     ]
-    control = pb.StreamRequest(ack=12, want_ack=True, pong=LARGEST)
-    entries = [as_field(message.SerializeToString()) for message in messages]
-    whole = pb.StreamRequest(first=300, messages=messages)
-    whole.MergeFrom(control)
-    assert join(control, 300, entries) == whole.SerializeToString()
+    whole = pb.StreamRequest(
+        first=300, messages=messages, ack=12, want_ack=True, pong=LARGEST
+    )
+    parts = map(entry, messages)
+    frame = join(300, parts, ack=12, want_ack=True, pong=LARGEST)
+    assert frame == whole.SerializeToString()
 
 
-def test_without_messages_a_frame_is_its_control_fields() -> None:
-    control = pb.StreamResponse(ack=0)
-    assert join(control, 0, []) == control.SerializeToString() == b"\x18\x00"
+@pytest.mark.parametrize("ack", [None, 0, 12])
+@pytest.mark.parametrize("want_ack", [False, True])
+@pytest.mark.parametrize("pong", [None, 0, 200])
+def test_without_messages_a_frame_is_its_control_fields(
+    ack: int | None, want_ack: bool, pong: int | None
+) -> None:
+    whole = pb.StreamResponse(ack=ack, want_ack=want_ack, pong=pong)
+    frame = join(0, [], ack=ack, want_ack=want_ack, pong=pong)
+    assert frame == whole.SerializeToString()
 
 
 def test_the_reserve_is_enough_for_all_fields_around_a_message() -> None:
-    message = pb.Message(event=pb.Event(packed=bytes(5_000_000))).SerializeToString()
-    control = pb.StreamRequest(ack=LARGEST, want_ack=True, ping=LARGEST, pong=LARGEST)
-    frame = join(control, LARGEST, [as_field(message)])
-    assert len(frame) <= len(message) + CONTROL_RESERVE
+    message = pb.Message(event=pb.Event(packed=bytes(5_000_000)))
+    frame = join(LARGEST, [entry(message)], ack=LARGEST, want_ack=True, pong=LARGEST)
+    ping = pb.StreamRequest(ping=LARGEST).SerializeToString()
+    assert len(frame) + len(ping) <= message.ByteSize() + CONTROL_RESERVE
+
+
+@pytest.mark.parametrize("id", [0, 1, 127, 128, 2**40, 2**63 - 1, LARGEST])
+def test_the_id_of_a_message(id: int) -> None:
+    message = pb.Message(id=id, lane=3, call=pb.Call(channel="x"))
+    assert call_id(message.SerializeToString()) == id
+
+
+@pytest.mark.parametrize("data", [b"", b"\x08", b"\x08\xff"])
+def test_the_id_of_what_is_no_message(data: bytes) -> None:
+    assert call_id(data) in (0, 127)
+
+
+def test_a_message_without_its_lane() -> None:
+    message = pb.Message(id=4, lane=2**32 - 1, event=pb.Event(channel="x"))
+    data = without_lane(message.SerializeToString())
+    message.ClearField("lane")
+    assert pb.Message.FromString(data) == message
 
 
 def test_frames_are_parsed() -> None:
@@ -78,7 +110,7 @@ def test_a_value_nested_too_deep_for_protobuf_is_refused() -> None:
     event = b"\x12" + varint(len(value)) + value
     message = b"\x1a" + varint(len(event)) + event
     with pytest.raises(RemoteProtocolError, match="malformed frame"):
-        parse_request(as_field(message))
+        parse_request(head_of(len(message)) + message)
 
 
 def test_the_hello_of_a_first_frame() -> None:

@@ -35,7 +35,7 @@ def test_a_renderers_hello_says_what_it_takes() -> None:
         max_message_bytes=6_000,
         acks=True,
         resume=True,
-        features=["chunks"],
+        features=["chunks", "lanes"],
     )
 
 
@@ -150,10 +150,12 @@ def test_a_renderer_resumes_where_main_keeps_sessions(
 
 
 def test_only_features_that_both_name_are_used() -> None:
-    said = ["lanes", "chunks", "chunks", "metadata"]
+    said = ["chunks", "chunks", "metadata"]
     assert peer_of_hello(pb.Hello(features=said), OWN).features == {"chunks"}
-    peer = peer_of_welcome(pb.Welcome(features=["lanes"]), OWN, resume=False)
+    peer = peer_of_welcome(pb.Welcome(features=["metadata"]), OWN, resume=False)
     assert peer.features == frozenset()
+    everything = peer_of_hello(pb.Hello(features=[*said, "lanes"]), OWN).features
+    assert everything == {"chunks", "lanes"}
 
 
 def test_a_token_is_a_kibibyte_at_most() -> None:

@@ -141,9 +141,11 @@ class Player:
             message.SerializeToString(),
             counted=kind in ("event", "call"),
             reply=kind == "reply",
+            lane=message.lane,
         )
         try:
-            return {"number": str(self.session.put(parcel))}
+            receipt = self.session.put(parcel)
+            return {"number": str(receipt)} if receipt > 0 else {}
         except Overloaded:
             return {"refused": "overloaded"}
         except PayloadTooLarge:

@@ -3,6 +3,7 @@ import pytest
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.frames import parse_request, parse_response
 from renderer.wire.inbox import Inbox
+from renderer.wire.lanes import Mark
 from renderer.wire.limits import Limits, Peer
 from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel
@@ -158,7 +159,7 @@ def test_a_silent_writer_says_nothing_but_the_greeting() -> None:
     end.begin(pb.Hello(), silent=True)
     end.put(event())
     end.arrive(1)
-    end.writer.request_ack(1)
+    end.writer.request_ack(Mark(1))
     end.writer.part(pb.Goodbye())
     assert parse_request(end.next() or b"").HasField("hello")
     assert end.next(99.0) is None
@@ -182,7 +183,7 @@ def test_a_confirmed_writer_owes_a_frame() -> None:
 
 def test_an_ack_is_wanted_with_the_frame_that_has_the_message(end: End) -> None:
     end.put(*[event()] * 3)
-    end.writer.request_ack(3)
+    end.writer.request_ack(Mark(3))
     assert [end.frame().want_ack for _ in range(2)] == [False, True]
     assert end.next() is None
 
@@ -190,14 +191,14 @@ def test_an_ack_is_wanted_with_the_frame_that_has_the_message(end: End) -> None:
 def test_an_ack_is_wanted_of_what_is_written_already(end: End) -> None:
     end.put(event())
     end.frame()
-    end.writer.request_ack(1)
+    end.writer.request_ack(Mark(1))
     frame = end.frame()
     assert frame == type(frame)(want_ack=True)
 
 
 def test_an_ack_that_came_is_not_wanted(end: End) -> None:
     end.put(event())
-    end.writer.request_ack(1)
+    end.writer.request_ack(Mark(1))
     assert end.frame().want_ack
     end.outbox.ack(1)
     end.put(event())
@@ -206,7 +207,7 @@ def test_an_ack_that_came_is_not_wanted(end: End) -> None:
 
 def test_a_question_lost_with_its_link_is_asked_again(end: End) -> None:
     end.put(event())
-    end.writer.request_ack(1)
+    end.writer.request_ack(Mark(1))
     assert end.frame().want_ack
     greeting = pb.Hello() if end.role is Role.RENDERER else pb.Welcome()
     end.begin(greeting, silent=False)
