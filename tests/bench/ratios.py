@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from tests.bench.peers.commands import OURS, OURS_THREADS, OURS_UNARY, RAW, RAW_SYNC
-from tests.bench.results import Result, Samples
-from tests.bench.sides import Side
+from tests.bench.memory import Crowd
+from tests.bench.peers.commands import (
+    OURS,
+    OURS_THREADS,
+    OURS_UNARY,
+    PYTHON_SOCKETIO,
+    RAW,
+    RAW_SYNC,
+)
+from tests.bench.results import Result, Samples, Span
+from tests.bench.sides import Opens, Side
 
-Unit = Literal["s", "/s"]
+Unit = Literal["s", "/s", "B"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +27,28 @@ class Ratio:
     Attributes:
         name: as it is called in files.
         what: what is measured, for people.
-        unit: "s" is a time, and less is better; "/s" is a rate, and more is.
+        unit: "/s" is a rate, and more is better; "s" is a time, "B" memory: less is.
         goal: what it is to be at most, or at least.
         ours: our side.
         other: the other side.
+        crowd: how many are measured at once; 0: as many as the time allows.
     """
 
     name: str
     what: str
     unit: Unit
     goal: float
-    ours: Side
-    other: Side
+    ours: Opens
+    other: Opens
+    crowd: int = 0
 
     def value(self, result: Result) -> float:
         """Return a measurement in this ratio's unit."""
         if isinstance(result, Samples):
             return result.p50
-        return result.rate if self.unit == "/s" else 1 / result.rate
+        if isinstance(result, Span):
+            return result.rate if self.unit == "/s" else 1 / result.rate
+        return result.bytes
 
     def is_met(self, ratio: float) -> bool:
         """Tell whether it is as good as it is to be."""
@@ -69,11 +81,76 @@ RATIOS: Final = (
         Side(RAW, "ping"),
     ),
     Ratio(
+        "invoke_100_vs_python_socketio",
+        "invokes on asyncio, 100 at a time",
+        "/s",
+        5,
+        Side(OURS, "invoke_many"),
+        Side(PYTHON_SOCKETIO, "call_many"),
+    ),
+    Ratio(
+        "echo_vs_python_socketio",
+        "events to main and back",
+        "/s",
+        10,
+        Side(OURS, "echo"),
+        Side(PYTHON_SOCKETIO, "echo"),
+    ),
+    Ratio(
         "echo_vs_raw_unbatched",
         "events to main and back; bare gRPC's stream, a message a write",
         "/s",
         15,
         Side(OURS, "echo"),
         Side(RAW, "echo"),
+    ),
+    Ratio(
+        "push_vs_python_socketio",
+        "events from main to a renderer",
+        "/s",
+        5,
+        Side(OURS, "push"),
+        Side(PYTHON_SOCKETIO, "push"),
+    ),
+    Ratio(
+        "broadcast_vs_python_socketio",
+        "events from main to all of 100 renderers, in two processes",
+        "/s",
+        15,
+        Side(OURS, "broadcast", others=("hear",), prepare=(("join", 49),)),
+        Side(PYTHON_SOCKETIO, "broadcast", others=("hear",), prepare=(("join", 49),)),
+    ),
+    Ratio(
+        "records_echo_vs_python_socketio",
+        "invoke with 1,000 records, and the same back",
+        "s",
+        0.8,
+        Side(OURS, "records"),
+        Side(PYTHON_SOCKETIO, "records"),
+    ),
+    Ratio(
+        "mib_echo_vs_raw_unary",
+        "invoke with 1 MiB of bytes, and the same back; bare gRPC's unary call",
+        "s",
+        1.0,
+        Side(OURS, "mib"),
+        Side(RAW, "mib"),
+    ),
+    Ratio(
+        "memory_per_idle_renderer_vs_raw_stream",
+        "main's memory for each of 1,000 renderers; bare gRPC's server, streams",
+        "B",
+        1.6,
+        Crowd(OURS),
+        Crowd(RAW),
+        crowd=1_000,
+    ),
+    Ratio(
+        "growth_many_vs_alone",
+        "time for an echo with 10,000 channels and 2,000 idle renderers; without",
+        "s",
+        1.15,
+        Side(OURS, "echo", prepare=(("register", 10_000),), crowd=2_000),
+        Side(replace(OURS, name="ours, alone"), "echo"),
     ),
 )

@@ -43,7 +43,14 @@ class Span:
         return self.count / (self.end - self.start)
 
 
-Result = Samples | Span
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """The memory that one of many takes, in bytes."""
+
+    bytes: float
+
+
+Result = Samples | Span | Weight
 
 
 def said(result: Result) -> dict[str, Any]:

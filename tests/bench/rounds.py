@@ -13,8 +13,10 @@ from tests.bench.ratios import Ratio
 from tests.bench.results import Result
 from tests.bench.sides import Trial
 
-_FIRST: Final = 50
+_FIRST: Final = 10
 """How many to begin with; then so many as take the time that a measurement is to."""
+_ROUNDS_OF_A_CROWD: Final = 5
+"""Each has processes of its own, and memory varies little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +26,16 @@ class Plan:
     Attributes:
         rounds: how often both sides are measured.
         seconds: how long one measurement takes, about.
+        scale: the part of a crowd that will do.
     """
 
     rounds: int
     seconds: float
+    scale: float = 1.0
 
 
-FULL: Final = Plan(rounds=5, seconds=1.2)
-QUICK: Final = Plan(rounds=3, seconds=0.3)
+FULL: Final = Plan(rounds=11, seconds=0.8)
+QUICK: Final = Plan(rounds=3, seconds=0.3, scale=0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +70,27 @@ async def compare(
     Raises:
         Broken: a program failed.
     """
-    rounds: list[tuple[Result, Result]] = []
+    measured: list[tuple[Result, Result]] = []
+    rounds = min(plan.rounds, _ROUNDS_OF_A_CROWD) if ratio.crowd else plan.rounds
     async with AsyncExitStack() as stack:
         progress(f"{ratio.name}: starting")
-        ours = await stack.enter_async_context(ratio.ours.opened())
-        other = await stack.enter_async_context(ratio.other.opened())
-        our_count = await _warmed_up(ours, plan.seconds)
-        other_count = await _warmed_up(other, plan.seconds)
-        for done in range(plan.rounds):
-            progress(f"{ratio.name}: round {done + 1} of {plan.rounds}")
+        ours = await stack.enter_async_context(ratio.ours.opened(plan.scale))
+        other = await stack.enter_async_context(ratio.other.opened(plan.scale))
+        our_count = other_count = round(ratio.crowd * plan.scale)
+        if not ratio.crowd:
+            our_count = await _warmed_up(ours, plan.seconds)
+            other_count = await _warmed_up(other, plan.seconds)
+        for done in range(rounds):
+            progress(f"{ratio.name}: round {done + 1} of {rounds}")
             one = await ours.measure(our_count)
-            rounds.append((one, await other.measure(other_count)))
-    return Comparison(ratio, rounds)
+            measured.append((one, await other.measure(other_count)))
+    return Comparison(ratio, measured)
 
 
 async def _warmed_up(trial: Trial, seconds: float) -> int:
     """Return how many take so long, after having tried it for a while."""
     count = _FIRST
-    for share in (0.25, 1):
+    for share in (0.1, 0.4, 1):
         start = perf_counter()
         await trial.measure(count)
         took = perf_counter() - start

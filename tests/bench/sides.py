@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,10 +17,27 @@ from tests.bench.results import Result, heard, together
 
 
 class Trial(Protocol):
-    """A side whose programs run."""
+    """Something to be measured, again and again."""
 
     async def measure(self, count: int) -> Result:
         """Measure so many of what is measured."""
+        ...
+
+
+class Opens(Protocol):
+    """Prepares a trial."""
+
+    @property
+    def peer(self) -> Peer:
+        """Whose programs run."""
+        ...
+
+    def opened(self, scale: float, /) -> AbstractAsyncContextManager[Trial]:
+        """Prepare it, and clear up after the block.
+
+        Args:
+            scale: the part of a crowd that will do.
+        """
         ...
 
 
@@ -35,21 +56,22 @@ class Side:
 
     Attributes:
         peer: the programs.
-        scenario: what the clients are asked for, all of them at once.
-        clients: how many client processes do it.
+        scenario: what the first client is asked for.
+        others: what further clients, each in a process of its own, do meanwhile.
         prepare: what each is asked for before, and how many.
         crowd: renderers in a process of their own that do nothing.
     """
 
     peer: Peer
     scenario: str
-    clients: int = 1
+    others: tuple[str, ...] = ()
     prepare: tuple[tuple[str, int], ...] = ()
     crowd: int = 0
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Trial]:
+    async def opened(self, scale: float) -> AsyncIterator[Trial]:
         """Run the programs while the block runs."""
+        scenarios = (self.scenario, *self.others)
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(running(self.peer.server))
             address = (await server.answer())["address"]
@@ -57,23 +79,21 @@ class Side:
             if self.crowd:
                 crowd = await stack.enter_async_context(running(command))
                 await crowd.answer()
-                await crowd.ask("crowd", self.crowd)
+                await crowd.ask("crowd", round(self.crowd * scale))
             clients = [
-                await stack.enter_async_context(running(command))
-                for _ in range(self.clients)
+                await stack.enter_async_context(running(command)) for _ in scenarios
             ]
             for client in clients:
                 await client.answer()
                 for scenario, count in self.prepare:
                     await client.ask(scenario, count)
-            yield _Running(clients, self.scenario)
+            yield _Running(list(zip(clients, scenarios, strict=True)))
 
 
 class _Running:
-    def __init__(self, clients: Sequence[Program], scenario: str) -> None:
+    def __init__(self, clients: Sequence[tuple[Program, str]]) -> None:
         self._clients = clients
-        self._scenario = scenario
 
     async def measure(self, count: int) -> Result:
-        asked = [client.ask(self._scenario, count) for client in self._clients]
+        asked = [client.ask(scenario, count) for client, scenario in self._clients]
         return together([heard(answer) for answer in await asyncio.gather(*asked)])

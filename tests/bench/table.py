@@ -46,6 +46,8 @@ def quantity(value: float, unit: Unit) -> str:
     """Return a number with a unit that makes it short."""
     if unit == "/s":
         return f"{value:,.0f}/s"
+    if unit == "B":
+        return f"{value / 1024:.1f} KiB"
     return f"{value * 1e3:,.1f} ms" if value >= 0.01 else f"{value * 1e6:,.0f} µs"
 
 

@@ -31,3 +31,8 @@ RAW: Final = Peer(
 RAW_SYNC: Final = Peer(
     "grpc, sync client", _program("raw_grpc.server"), _program("raw_grpc.client")
 )
+PYTHON_SOCKETIO: Final = Peer(
+    "python-socketio",
+    _program("python_socketio.server"),
+    _program("python_socketio.client"),
+)

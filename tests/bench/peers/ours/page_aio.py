@@ -1,49 +1,114 @@
-"""Ours: a renderer on asyncio."""
+"""Ours: renderers on asyncio; one of them measures."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from functools import partial
 from time import perf_counter
 
 import uvloop
 
 from renderer.aio import IpcRenderer, Overloaded
-from tests.bench.measuring import Arrivals, one_by_one
+from tests.bench.descriptors import allow_many
+from tests.bench.measuring import Arrivals, at_most, one_by_one, side_by_side
 from tests.bench.obeying import obey
-from tests.bench.payloads import TEXT
-from tests.bench.results import Span
+from tests.bench.payloads import TEXT, megabytes, records
+from tests.bench.results import Samples, Span
 
-_BREATH = 256
-"""Messages after which the loop gets a turn: a frame takes as many."""
+_BREATH = 64
+"""Events after which the loop gets a turn."""
+
+
+class Page:
+    """A renderer that measures, and others that it opens.
+
+    Args:
+        ipc: it, connected.
+        others: closes the others.
+    """
+
+    def __init__(self, ipc: IpcRenderer, others: AsyncExitStack) -> None:
+        self._ipc = ipc
+        self._others = others
+        self._renderers = 1
+        self._arrivals = Arrivals()
+        ipc.on("pong", self._arrivals.one)
+        ipc.on("pushed", self._arrivals.one)
+
+    async def echo(self, count: int) -> Span:
+        ipc = self._ipc
+        self._arrivals.expect(count)
+        start = perf_counter()
+        for n in range(count):
+            try:
+                ipc.send("echo", TEXT)
+            except Overloaded:
+                await ipc.drain()
+                ipc.send("echo", TEXT)
+            if n % _BREATH == 0:
+                await asyncio.sleep(0)
+        return Span(count, start, await self._arrivals.all_there())
+
+    async def push(self, count: int) -> Span:
+        self._arrivals.expect(count)
+        start = perf_counter()
+        await self._ipc.invoke("push", count)
+        return Span(count, start, await self._arrivals.all_there())
+
+    async def broadcast(self, count: int) -> Span:
+        hearing = asyncio.create_task(self.hear(count))
+        await self._ipc.invoke("broadcast", count)
+        return await hearing
+
+    async def hear(self, count: int) -> Span:
+        """Count a broadcast that another process asks for."""
+        deliveries = count * self._renderers
+        self._arrivals.expect(deliveries)
+        start = perf_counter()
+        return Span(deliveries, start, await self._arrivals.all_there())
+
+    async def join(self, count: int) -> None:
+        """Open so many renderers more, each on a connection of its own."""
+
+        async def one() -> None:
+            ipc = IpcRenderer(self._ipc.address)
+            ipc.on("pushed", self._arrivals.one)
+            await self._others.enter_async_context(ipc)
+
+        await at_most(20, one, count)
+        self._renderers += count
+
+    async def same(self, argument: object, count: int) -> Samples:
+        """Invoke, one at a time, what gives its argument back."""
+        return await one_by_one(partial(self._ipc.invoke, "same", argument), count)
+
+    async def ask(self, channel: str, count: int) -> None:
+        await self._ipc.invoke(channel, count)
 
 
 async def main(address: str) -> None:
-    async with IpcRenderer(address) as ipc:
-        pongs = Arrivals()
-        ipc.on("pong", pongs.one)
+    async with AsyncExitStack() as others, IpcRenderer(address) as ipc:
+        page = Page(ipc, others)
         await obey(
             {
-                "invoke": partial(one_by_one, partial(ipc.invoke, "same", TEXT)),
-                "echo": partial(echo, ipc, pongs),
+                "invoke": partial(page.same, TEXT),
+                "invoke_many": partial(side_by_side, partial(ipc.invoke, "same", TEXT)),
+                "records": partial(page.same, records()),
+                "mib": partial(page.same, megabytes(1)),
+                "echo": page.echo,
+                "push": page.push,
+                "broadcast": page.broadcast,
+                "hear": page.hear,
+                "join": page.join,
+                "crowd": page.join,
+                "register": partial(page.ask, "register"),
+                "settle": partial(page.ask, "settle"),
             }
         )
 
 
-async def echo(ipc: IpcRenderer, pongs: Arrivals, count: int) -> Span:
-    pongs.expect(count)
-    start = perf_counter()
-    for n in range(count):
-        try:
-            ipc.send("echo", TEXT)
-        except Overloaded:
-            await ipc.drain()
-            ipc.send("echo", TEXT)
-        if n % _BREATH == 0:
-            await asyncio.sleep(0)
-    return Span(count, start, await pongs.all_there())
-
-
 if __name__ == "__main__":
+    allow_many()
     uvloop.run(main(*sys.argv[1:]))

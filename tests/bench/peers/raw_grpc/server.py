@@ -1,4 +1,4 @@
-"""Bare gRPC: a server on asyncio that sends back what it gets, as bytes.
+"""Bare gRPC: a server on asyncio that sends back what it gets.
 
 On uvloop, and with `read` and `write` rather than with generators: both are quicker.
 """
@@ -6,6 +6,7 @@ On uvloop, and with `read` and `write` rather than with generators: both are qui
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -13,10 +14,12 @@ from typing import Any, Final
 
 import grpc
 import uvloop
+from google.protobuf.wrappers_pb2 import BytesValue
 from grpc import aio
 
+from tests.bench.descriptors import allow_many
 from tests.bench.obeying import say
-from tests.bench.peers.raw_grpc.names import SERVICE
+from tests.bench.peers.raw_grpc.names import ANY_SIZE, SERVICE
 
 _aio: Any = aio  # its stubs leave `EOF` out
 _EOF: Final = _aio.EOF
@@ -34,11 +37,26 @@ async def unary(frame: bytes, _: Context) -> bytes:
     return frame
 
 
+async def message(request: BytesValue, _: Context) -> BytesValue:
+    return BytesValue(value=request.value)
+
+
+async def settle(frame: bytes, _: Context) -> bytes:
+    gc.collect()
+    return frame
+
+
 async def main() -> None:
-    server = aio.server()
+    server = aio.server(options=ANY_SIZE)
     methods: dict[str, Any] = {
         "Stream": grpc.stream_stream_rpc_method_handler(stream),
         "Unary": grpc.unary_unary_rpc_method_handler(unary),
+        "Message": grpc.unary_unary_rpc_method_handler(
+            message,
+            request_deserializer=BytesValue.FromString,
+            response_serializer=BytesValue.SerializeToString,
+        ),
+        "Settle": grpc.unary_unary_rpc_method_handler(settle),
     }
     handler = grpc.method_handlers_generic_handler(SERVICE, methods)
     server.add_generic_rpc_handlers((handler,))
@@ -50,4 +68,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    allow_many()
     uvloop.run(main())
