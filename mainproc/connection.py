@@ -80,6 +80,7 @@ class Connection:
         self._outlet = Outlet(
             home,
             self.session,
+            may_overshoot=self._may_overshoot,
             on_taken=self._taken,
             on_broken=self._handle_events,
             on_written=self._written,
@@ -264,14 +265,16 @@ class Connection:
             Overloaded: the renderer's window is full.
             PayloadTooLarge: the renderer does not take messages of this size.
         """
-        # What is sent on behalf of one of its own messages may overshoot: its next
-        # messages wait instead.
-        in_turn = self._turns.dispatching and self._home.is_here()
-        own = in_turn or serving.get() is self.contents
-        accepted = self._outlet.send(parcel, overshoot=own, noted=noted)
-        if accepted and not in_turn:  # a turn ends with a flush
+        accepted = self._outlet.send(parcel, noted)
+        # A turn ends with a flush, also for what another thread has sent meanwhile.
+        if accepted and not self._turns.dispatching:
             self._outlet.schedule_flush()
         return accepted
+
+    def _may_overshoot(self) -> bool:
+        # What is sent on behalf of one of its own messages: its next ones wait instead.
+        in_turn = self._turns.dispatching and self._home.is_here()
+        return in_turn or serving.get() is self.contents
 
     def ask(
         self, id: int, channel: str, parcel: Parcel, timeout: float | None

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.home import Home
 from renderer.wire.drive import Drive
-from renderer.wire.errors import ConnectionClosed, IpcError, LocalProtocolError
+from renderer.wire.errors import (
+    ConnectionClosed,
+    IpcError,
+    LocalProtocolError,
+    Overloaded,
+)
 from renderer.wire.session import Session
 from renderer.wire.state import ACCEPTS_MESSAGES
 
@@ -46,6 +51,7 @@ class Outlet:
     Args:
         home: main's loop.
         session: the session.
+        may_overshoot: tells whether what is sent now may exceed the renderer's window.
         on_taken: called on the loop when the link of a renderer without acks has taken
             something.
         on_broken: called on the loop when a message too many has ended the session.
@@ -57,6 +63,7 @@ class Outlet:
         home: Home,
         session: Session,
         *,
+        may_overshoot: Callable[[], bool],
         on_taken: Callable[[], object],
         on_broken: Callable[[], object],
         on_written: Callable[[], object],
@@ -65,6 +72,7 @@ class Outlet:
         """For the session. Nothing foreign is called while it is held."""
         self._home = home
         self._session = session
+        self._may_overshoot = may_overshoot
         self._on_taken = on_taken
         self._on_broken = on_broken
         self._on_written = on_written
@@ -111,9 +119,9 @@ class Outlet:
     def send(
         self,
         parcel: Parcel,
-        *,
-        overshoot: bool,
         noted: Callable[[int], object] | None = None,
+        *,
+        overshoot: bool = False,
     ) -> bool:
         """Put a message on the session, from any thread; False if that is over.
 
@@ -121,8 +129,8 @@ class Outlet:
 
         Args:
             parcel: the message.
-            overshoot: the renderer's window may be exceeded.
             noted: called with the message's receipt, before it can be answered.
+            overshoot: the renderer's window may be exceeded.
 
         Raises:
             Overloaded: the renderer's window is full.
@@ -135,7 +143,7 @@ class Outlet:
             if not self.open:
                 return False
             try:
-                receipt = self._session.put(parcel, overshoot=overshoot)
+                receipt = self._put(parcel, overshoot)
             except LocalProtocolError:
                 pass  # that was a reply too many
             else:
@@ -145,9 +153,17 @@ class Outlet:
         self._home.later(self._on_broken)
         return False
 
+    def _put(self, parcel: Parcel, overshoot: bool) -> int:
+        try:
+            return self._session.put(parcel)
+        except Overloaded:
+            if overshoot or self._may_overshoot():
+                return self._session.put(parcel, overshoot=True)
+            raise
+
     def _send_late(self, parcel: Parcel, noted: Callable[[int], object] | None) -> None:
         try:
-            self.send(parcel, overshoot=True, noted=noted)
+            self.send(parcel, noted, overshoot=True)
         except IpcError as error:
             logger.warning("a message sent by a finalizer was lost: %s", error)
         self.flush()

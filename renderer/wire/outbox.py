@@ -208,8 +208,10 @@ class Outbox:
     def exceeds(self, peer: Peer) -> bool:
         """Tell whether what is not acked, replies included, is beyond the window."""
         return (
-            max(self.outstanding, self.free) > peer.window_messages
-            or max(self.outstanding_bytes, self._free_bytes) > peer.window_bytes
+            self.outstanding > peer.window_messages
+            or self.outstanding_bytes > peer.window_bytes
+            or self.free > peer.window_messages
+            or self._free_bytes > peer.window_bytes
         )
 
     @property
