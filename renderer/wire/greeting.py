@@ -17,6 +17,7 @@ from renderer.wire.limits import (
 )
 
 _PATIENCE: Final = 0.9
+_ENCODINGS: Final = (pb.ENCODING_PACKED,)  # besides trees
 
 _Limit = Literal[
     "window_messages", "window_bytes", "max_frame_bytes", "max_message_bytes"
@@ -53,6 +54,7 @@ def hello_of(base: pb.Hello, limits: Limits, *, resume: bool) -> pb.Hello:
         max_message_bytes=limits.max_message_bytes,
         acks=True,
         resume=resume,
+        encodings=_ENCODINGS,
         features=FEATURES,
     )
     hello.MergeFrom(base)
@@ -81,6 +83,7 @@ def welcome_of(
         max_frame_bytes=limits.max_frame_bytes,
         max_message_bytes=limits.max_message_bytes,
         grace_ms=round(admission.grace * 1000) if peer.resume else 0,
+        encodings=_ENCODINGS if peer.packed else (),
         features=sorted(peer.features),
         server_name=admission.server_name,
         server_version=admission.server_version,
@@ -143,6 +146,7 @@ def _peer(
         acks=acks,
         resume=resume,
         features=features,
+        packed=pb.ENCODING_PACKED in said.encodings,
         narrowed=window_messages > limits.window_messages
         or window_bytes > limits.window_bytes,
     )

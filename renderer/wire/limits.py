@@ -88,5 +88,7 @@ class Peer:
     """It may come back after a cut."""
     features: frozenset[str] = field(default_factory=frozenset[str])
     """The features that both ends named."""
+    packed: bool = False
+    """Both ends named packed values: they may be sent, for the session's life."""
     narrowed: bool = False
     """We use less of its window than it granted: it cannot tell when we run short."""

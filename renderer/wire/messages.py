@@ -11,9 +11,12 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.assembly import call_bytes, event_bytes, reply_bytes
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.failures import exception_from, failure_from, raised_failure
-from renderer.wire.parcel import Parcel, failed
+from renderer.wire.packed_decode import unpack_args, unpack_value
+from renderer.wire.packed_encode import pack_args, pack_value
+from renderer.wire.parcel import Parcel, failed, parcel
 from renderer.wire.values import (
     Default,
     decode_args,
@@ -32,6 +35,7 @@ def event(
     default: Default | None = None,
     *,
     lane: int = 0,
+    packed: bool = False,
 ) -> Parcel:
     """Return `ipc.send`'s message.
 
@@ -40,10 +44,13 @@ def event(
         args: its arguments.
         default: converts what has no form on the wire, as json's `default`.
         lane: whose order it keeps.
+        packed: the receiver reads packed values.
 
     Raises:
         DataCloneError: an argument cannot be carried.
     """
+    if packed and (values := pack_args(args)) is not None:
+        return parcel((event_bytes(channel, values, lane), True, False, lane))
     message = pb.Message(lane=lane)
     body = message.event
     body.channel = channel
@@ -60,6 +67,7 @@ def call(
     timeout: float | None = None,
     default: Default | None = None,
     lane: int = 0,
+    packed: bool = False,
 ) -> Parcel:
     """Return the message of `ipc.invoke` or, if `sync`, of `ipc.send_sync`.
 
@@ -71,17 +79,24 @@ def call(
         timeout: seconds the caller will wait; None for ever.
         default: converts what has no form on the wire, as json's `default`.
         lane: whose order it keeps.
+        packed: the receiver reads packed values.
 
     Raises:
         DataCloneError: an argument cannot be carried.
     """
+    remaining_ms = None if timeout is None else max(0, round(timeout * 1000))
+    if packed and (values := pack_args(args)) is not None:
+        data = call_bytes(
+            id, channel, values, sync=sync, remaining_ms=remaining_ms, lane=lane
+        )
+        return parcel((data, True, False, lane))
     message = pb.Message(id=id, lane=lane)
     body = message.call
     body.channel = channel
     encode_args(args, body.args, default)
     body.kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
-    if timeout is not None:
-        body.remaining_ms = max(0, round(timeout * 1000))
+    if remaining_ms is not None:
+        body.remaining_ms = remaining_ms
     return Parcel(message.SerializeToString(), counted=True, reply=False, lane=lane)
 
 
@@ -92,6 +107,7 @@ def reply(
     name: str = "result",
     *,
     lane: int = 0,
+    packed: bool = False,
 ) -> Parcel:
     """Return the reply with a result.
 
@@ -101,10 +117,13 @@ def reply(
         default: converts what has no form on the wire, as json's `default`.
         name: what the result is called in the path of an error.
         lane: that of the call.
+        packed: the receiver reads packed values.
 
     Raises:
         DataCloneError: the result cannot be carried.
     """
+    if packed and (result := pack_value(value)) is not None:
+        return parcel((reply_bytes(id, result, lane), False, True, lane))
     message = pb.Message(id=id, lane=lane)
     encode_value(value, message.reply.value, default, name)
     return Parcel(message.SerializeToString(), counted=False, reply=True, lane=lane)
@@ -156,11 +175,13 @@ def cancel(id: int, *, lane: int = 0) -> Parcel:
 def read_args(body: pb.Event | pb.Call | pb.SendSyncRequest) -> list[Any]:
     """Return the arguments of an event, call or sync request.
 
+    Packed ones are read whether or not that was agreed on: there is but one way to.
+
     Raises:
         DataCloneError: an argument cannot be read.
     """
     if body.HasField("packed"):
-        raise RemoteProtocolError("packed values were not agreed on")
+        return unpack_args(body.packed)
     return decode_args(body.args)
 
 
@@ -177,6 +198,8 @@ def read_result(result: pb.Reply | pb.SendSyncResponse, channel: str) -> Any:
         RemoteProtocolError: there is none.
     """
     kind = result.WhichOneof("result")
+    if kind == "packed":
+        return unpack_value(result.packed)
     if kind == "value":
         return decode_value(result.value)
     if kind == "failure":
@@ -188,14 +211,27 @@ def read_result(result: pb.Reply | pb.SendSyncResponse, channel: str) -> Any:
 
 
 def sync_request(
-    channel: str, args: Sequence[object], default: Default | None = None
+    channel: str,
+    args: Sequence[object],
+    default: Default | None = None,
+    *,
+    packed: bool = False,
 ) -> pb.SendSyncRequest:
-    """Return a sync message for the unary method, without session.
+    """Return a sync message for the unary method, without the fields of a session.
+
+    Args:
+        channel: its channel.
+        args: its arguments.
+        default: converts what has no form on the wire, as json's `default`.
+        packed: it belongs to a session whose main reads packed values.
 
     Raises:
         DataCloneError: an argument cannot be carried.
     """
     request = pb.SendSyncRequest(channel=channel)
+    if packed and (values := pack_args(args)) is not None:
+        request.packed = values
+        return request
     encode_args(args, request.args, default)
     return request
 
@@ -228,7 +264,9 @@ def sync_response(reply: Parcel) -> bytes:
     """Return the unary response that says the same as a reply on the stream."""
     said = pb.Message.FromString(reply.data).reply
     response = pb.SendSyncResponse()
-    if said.HasField("value"):
+    if said.HasField("packed"):
+        response.packed = said.packed
+    elif said.HasField("value"):
         response.value.CopyFrom(said.value)
     else:
         response.failure.CopyFrom(said.failure)

@@ -34,11 +34,24 @@ def pack_args(args: Iterable[object]) -> bytes | None:
     Args:
         args: the arguments. They are read before this returns and never changed.
     """
-    return pack_value([*args])
+    items = [*args]
+    data = _written(items)
+    # Most arguments are flat: they need no second look.
+    if data is None or _SCALARS.issuperset(map(class_of, items)) or _is_exact(items):
+        return data
+    return None
 
 
 def pack_value(value: object) -> bytes | None:
     """Return one value, such as a result; None if it has to go as a tree."""
+    data = _written(value)
+    if data is None or class_of(value) in _SCALARS or _is_exact([value]):
+        return data
+    return None
+
+
+def _written(value: object) -> bytes | None:
+    """Return what msgpack makes of a value; None if it cannot."""
     # Whoever gets a packer has it alone: other threads, and what runs meanwhile in
     # this one (a finalizer, say), take another.
     try:
@@ -51,7 +64,7 @@ def pack_value(value: object) -> bytes | None:
         return None
     if len(data) <= _KEPT_BYTES:
         _packers.append(packer)
-    return data if _is_exact([value]) else None
+    return data
 
 
 # ---- what msgpack asks about ---------------------------------------------------------

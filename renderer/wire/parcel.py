@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
 
 from electron_ipc.v1 import ipc_pb2 as pb
 
@@ -19,6 +21,13 @@ class Parcel(NamedTuple):
     reply: bool
     lane: int = 0
     """Whose order it keeps; the same as inside of `data`."""
+
+
+parcel: Final = cast(
+    "Callable[[tuple[bytes, bool, bool, int]], Parcel]",
+    functools.partial(tuple.__new__, Parcel),
+)
+"""Make a parcel of all its fields, in a third of the time that its class takes."""
 
 
 def failed(id: int, failure: pb.Failure, *, lane: int = 0) -> Parcel:

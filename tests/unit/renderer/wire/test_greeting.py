@@ -35,6 +35,7 @@ def test_a_renderers_hello_says_what_it_takes() -> None:
         max_message_bytes=6_000,
         acks=True,
         resume=True,
+        encodings=[pb.ENCODING_PACKED],
         features=["chunks", "lanes"],
     )
 
@@ -156,6 +157,21 @@ def test_only_features_that_both_name_are_used() -> None:
     assert peer.features == frozenset()
     everything = peer_of_hello(pb.Hello(features=[*said, "lanes"]), OWN).features
     assert everything == {"chunks", "lanes"}
+
+
+@pytest.mark.parametrize("named", [[], [pb.ENCODING_TREE], [0, 7]])
+def test_packed_values_need_both(named: list[pb.Encoding.ValueType]) -> None:
+    assert not peer_of_hello(pb.Hello(encodings=named), OWN).packed
+    assert not peer_of_welcome(pb.Welcome(encodings=named), OWN, resume=True).packed
+    both = [*named, pb.ENCODING_PACKED]
+    assert peer_of_hello(pb.Hello(encodings=both), OWN).packed
+    assert peer_of_welcome(pb.Welcome(encodings=both), OWN, resume=True).packed
+
+
+def test_a_welcome_names_what_both_named() -> None:
+    packed = welcome_of(GRANT, OWN, Peer(packed=True), None)
+    assert packed.encodings == [pb.ENCODING_PACKED]
+    assert not welcome_of(GRANT, OWN, Peer(), None).encodings
 
 
 def test_a_token_is_a_kibibyte_at_most() -> None:

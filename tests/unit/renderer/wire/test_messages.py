@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgpack import packb
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import messages
@@ -114,15 +115,8 @@ def test_what_has_no_form_may_be_converted(
         make(object(), None)
 
 
-def test_packed_arguments_were_not_agreed_on() -> None:
-    with pytest.raises(RemoteProtocolError, match="packed values were not agreed on"):
-        messages.read_args(pb.Event(packed=b"\x90"))
-
-
 @pytest.mark.parametrize(
-    "reply",
-    [pb.Reply(), pb.Reply(packed=b""), pb.SendSyncResponse()],
-    ids=["reply", "packed", "response"],
+    "reply", [pb.Reply(), pb.SendSyncResponse()], ids=["reply", "response"]
 )
 def test_a_reply_without_result(reply: pb.Reply | pb.SendSyncResponse) -> None:
     with pytest.raises(RemoteProtocolError, match="the reply to 'c' has nothing set"):
@@ -147,6 +141,24 @@ def test_a_response_that_there_is_no_result() -> None:
         messages.read_result(pb.SendSyncResponse.FromString(response), "c")
 
 
+def test_a_packed_request_and_its_response() -> None:
+    request = messages.sync_request("c", [1, (2,)], packed=True)
+    assert (request.packed, len(request.args)) == (b"\x92\x01\x91\x02", 0)
+    assert messages.read_args(request) == [1, [2]]
+    response = messages.sync_response(messages.reply(0, "pong", packed=True))
+    result = pb.SendSyncResponse.FromString(response)
+    assert result == pb.SendSyncResponse(packed=b"\xa4pong")
+    assert messages.read_result(result, "c") == "pong"
+
+
+def test_a_request_that_cannot_be_packed_is_a_tree() -> None:
+    request = messages.sync_request(
+        "c", [{1: {2}, "x": [{3}, print]}], str, packed=True
+    )
+    assert not request.HasField("packed")
+    assert messages.read_args(request) == [{1: {2}, "x": [{3}, str(print)]}]
+
+
 def test_a_request_that_is_none() -> None:
     with pytest.raises(RemoteProtocolError, match="malformed request"):
         messages.parse_sync_request(b"\xff")
@@ -155,6 +167,74 @@ def test_a_request_that_is_none() -> None:
 def test_an_uncloneable_argument_sends_nothing() -> None:
     with pytest.raises(DataCloneError):
         messages.sync_request("c", [object()])
+
+
+# ---- packed ------------------------------------------------------------------------
+
+CHANNELS = ["", "c", "\u00e9" * 100, "x" * 300]
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=len)
+@pytest.mark.parametrize("lane", [0, 1, 2**32 - 1])
+@pytest.mark.parametrize("size", [0, 100, 20_000])
+def test_packed_messages_are_what_protobuf_writes(
+    channel: str, lane: int, size: int
+) -> None:
+    value = "x" * size
+    args, result = packb([value]), packb(value)
+    parcel = messages.event(channel, [value], lane=lane, packed=True)
+    message = pb.Message(lane=lane, event=pb.Event(channel=channel, packed=args))
+    assert parcel == Parcel(message.SerializeToString(), True, False, lane)
+    for sync in (False, True):
+        parcel = messages.call(
+            300, channel, [value], sync=sync, timeout=1.5, lane=lane, packed=True
+        )
+        message = pb.Message(id=300, lane=lane)
+        message.call.channel, message.call.packed = channel, args
+        message.call.remaining_ms = 1_500
+        message.call.kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
+        assert parcel == Parcel(message.SerializeToString(), True, False, lane)
+    parcel = messages.reply(2**63 - 1, value, lane=lane, packed=True)
+    message = pb.Message(id=2**63 - 1, lane=lane, reply=pb.Reply(packed=result))
+    assert parcel == Parcel(message.SerializeToString(), False, True, lane)
+
+
+def test_a_packed_call_that_may_take_for_ever() -> None:
+    message = said(messages.call(0, "c", [], packed=True))
+    assert message == pb.Message(
+        call=pb.Call(channel="c", packed=b"\x90", kind=pb.CALL_KIND_INVOKE)
+    )
+
+
+def test_what_cannot_be_packed_goes_as_a_tree() -> None:
+    odd = RemoteError("E", "m")
+    for parcel in (
+        messages.event("c", [odd], packed=True),
+        messages.call(1, "c", [odd], packed=True),
+        messages.reply(1, odd, packed=True),
+    ):
+        message = said(parcel)
+        kind = message.WhichOneof("kind")
+        assert kind
+        assert not getattr(message, kind).HasField("packed")
+    refusals = set[str]()
+    for packed in (False, True):
+        with pytest.raises(DataCloneError) as caught:
+            messages.event("c", [1, {"a": [print]}], packed=packed)
+        refusals.add(str(caught.value))
+    assert len(refusals) == 1
+
+
+def test_packed_messages_are_read() -> None:
+    event = said(messages.event("c", [1, {"a": None}], packed=True)).event
+    assert event.HasField("packed")
+    assert messages.read_args(event) == [1, {"a": None}]
+    reply = said(messages.reply(1, [None], packed=True)).reply
+    assert messages.read_result(reply, "c") == [None]
+    with pytest.raises(DataCloneError, match=r"^args: malformed MessagePack"):
+        messages.read_args(pb.Event(packed=b"\xc1"))
+    with pytest.raises(DataCloneError, match=r"^value: malformed MessagePack"):
+        messages.read_result(pb.Reply(packed=b""), "c")
 
 
 # ---- lanes -------------------------------------------------------------------------

@@ -1,0 +1,102 @@
+"""Messages with packed values, put together by hand.
+
+The bytes are those that protobuf would write, for a tenth of the time: what stands
+around the values is a few bytes, and mostly the same ones.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.frames import varint
+
+_LONGEST_KEPT: Final = 256  # characters of a channel
+
+# The tags of the fields, all of them below 16: number × 8 + wire type.
+_MESSAGE_ID: Final = b"\x08"
+_MESSAGE_LANE: Final = b"\x10"
+_MESSAGE_EVENT: Final = b"\x1a"
+_MESSAGE_CALL: Final = b"\x22"
+_MESSAGE_REPLY: Final = b"\x2a"
+_CHANNEL: Final = b"\x0a"  # of an event and a call
+_PACKED: Final = b"\x1a"  # of an event, a call, a reply
+_CALL_KIND: Final = b"\x20"
+_CALL_REMAINING: Final = b"\x28"
+
+
+def event_bytes(channel: str, packed: bytes, lane: int) -> bytes:
+    """Return the serialized Message of an event."""
+    short = len(channel) <= _LONGEST_KEPT
+    head = _event_head if short else _event_head.__wrapped__
+    data = head(channel, len(packed)) + packed
+    return _lane(lane) + data if lane else data
+
+
+def call_bytes(
+    id: int,
+    channel: str,
+    packed: bytes,
+    *,
+    sync: bool,
+    remaining_ms: int | None,
+    lane: int,
+) -> bytes:
+    """Return the serialized Message of a call."""
+    tail = _tail(sync, remaining_ms)
+    short = len(channel) <= _LONGEST_KEPT
+    head_of = _call_head if short else _call_head.__wrapped__
+    head = head_of(channel, len(packed), len(tail))
+    return b"".join((_id(id), _lane(lane), head, packed, tail))
+
+
+def reply_bytes(id: int, packed: bytes, lane: int) -> bytes:
+    """Return the serialized Message of a reply with a result."""
+    return b"".join((_id(id), _lane(lane), _reply_head(len(packed)), packed))
+
+
+def _id(id: int) -> bytes:
+    return _MESSAGE_ID + varint(id) if id else b""
+
+
+def _lane(lane: int) -> bytes:
+    return _MESSAGE_LANE + varint(lane) if lane else b""
+
+
+# What precedes the values. The last argument is how many bytes there are behind them.
+
+
+@lru_cache(1024)
+def _event_head(channel: str, packed: int) -> bytes:
+    return _head(_MESSAGE_EVENT, channel, packed, 0)
+
+
+@lru_cache(1024)
+def _call_head(channel: str, packed: int, behind: int) -> bytes:
+    return _head(_MESSAGE_CALL, channel, packed, behind)
+
+
+@lru_cache(1024)
+def _reply_head(packed: int) -> bytes:
+    return _head(_MESSAGE_REPLY, "", packed, 0)
+
+
+def _head(tag: bytes, channel: str, packed: int, behind: int) -> bytes:
+    name = channel.encode()
+    inner = _CHANNEL + varint(len(name)) + name if name else b""
+    inner += _PACKED + varint(packed)
+    return tag + varint(len(inner) + packed + behind) + inner
+
+
+@lru_cache(256)
+def _tail(sync: bool, remaining_ms: int | None) -> bytes:
+    """Return the fields of a call behind its values."""
+    kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
+    tail = _CALL_KIND + varint(kind)
+    return (
+        tail if remaining_ms is None else tail + _CALL_REMAINING + varint(remaining_ms)
+    )
+
+
+__all__ = ("call_bytes", "event_bytes", "reply_bytes")
