@@ -32,16 +32,19 @@ def dropped(count: int) -> pb.Message:
     return pb.Message(dropped=pb.Dropped(channel="d", count=count))
 
 
-def chunk(data: bytes, *, last: bool = False, reply: bool = False) -> pb.Message:
-    body = pb.Chunk(transfer=1, data=data, last=last, reply=reply)
-    return pb.Message(chunk=body)
+def chunk(
+    data: bytes, *, last: bool = False, reply: bool = False, lane: int = 0
+) -> pb.Message:
+    body = pb.Chunk(transfer=1 + lane, data=data, last=last, reply=reply)
+    return pb.Message(lane=lane, chunk=body)
 
 
 class Receiver:
-    def __init__(self, *, chunks: bool = True) -> None:
+    def __init__(self, *, chunks: bool = True, lanes: bool = False) -> None:
         self.inbox = Inbox(LIMITS)
         self.inbound = Inbound(self.inbox, LIMITS)
         self.inbound.chunks = chunks
+        self.inbound.lanes = lanes
 
     def hear(
         self, *messages: pb.Message, first: int | None = None, size: int = 0
@@ -236,6 +239,43 @@ def test_a_chunk_that_comes_again_is_not_added_again(receiver: Receiver) -> None
     receiver.hear(chunk(data[:1_500]), first=1)
     happened = receiver.hear(chunk(data[1_500:], last=True))
     assert channels(happened) == ["big"]
+
+
+# ---- lanes -------------------------------------------------------------------------
+
+
+def test_lanes_are_dispatched_in_order_of_arrival() -> None:
+    receiver = Receiver(lanes=True)
+    messages = [event("a"), call(1), event("b"), REPLY, event("c")]
+    for lane, message in enumerate(messages):
+        message.lane = lane % 3
+    happened = receiver.hear(*messages)
+    assert channels(happened) == ["a", "c", "b", "c"]
+    assert receiver.inbox.received == 5
+
+
+def test_other_lanes_go_on_between_chunks() -> None:
+    receiver = Receiver(lanes=True)
+    body = pb.Event(channel="big", packed=bytes(2_000))
+    data = pb.Message(lane=3, event=body).SerializeToString()
+    receiver.hear(chunk(data[:1_500], lane=3))
+    assert channels(receiver.hear(event("a"), chunk(bytes(1_024), lane=4))) == ["a"]
+    assert channels(receiver.hear(chunk(data[1_500:], last=True, lane=3))) == ["big"]
+    behind = event("b")
+    behind.lane = 3
+    assert channels(receiver.hear(behind)) == ["b"]
+
+
+@pytest.mark.parametrize(
+    "message", [event("a"), call(1), REPLY], ids=["event", "call", "reply"]
+)
+def test_its_own_lane_does_not(message: pb.Message) -> None:
+    receiver = Receiver(lanes=True)
+    receiver.hear(chunk(bytes(1_024), lane=3))
+    behind = pb.Message(lane=3)
+    behind.MergeFrom(message)
+    with pytest.raises(RemoteProtocolError, match="stands between chunks"):
+        receiver.hear(behind)
 
 
 # ---- the window --------------------------------------------------------------------
