@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.errors import RemoteProtocolError
+from renderer.wire.frames import call_id
 from renderer.wire.limits import MAX_TRANSFERS, MIN_CHUNK_BYTES
 
 _REMEMBERED: Final = 64  # finished transfers whose number must not come again
@@ -72,16 +73,17 @@ class Reassembly:
         return _whole(transfer)
 
     def abort(self, lane: int, chunk: pb.Chunk) -> bool:
-        """Throw a transfer away; return whether an event or call is lost with it.
+        """Throw a transfer away; return whether an event is lost with it.
 
-        An aborted reply is followed by another one.
+        An aborted reply is followed by another one, and nobody waits for a call any
+        more that is aborted.
 
         Raises:
             RemoteProtocolError: the chunk does not belong to its lane's transfer.
         """
         transfer = self._transfer_of(lane, chunk)
         self._close(transfer)
-        return not transfer.reply
+        return not transfer.reply and not call_id(bytes(transfer.data[:11]))
 
     def _transfer_of(self, lane: int, chunk: pb.Chunk) -> _Transfer:
         number, transfer = chunk.transfer, self._open.get(lane)

@@ -126,6 +126,12 @@ def test_an_aborted_event_is_lost_and_a_reply_will_follow(
         reassembly.add(0, chunk(1))
 
 
+def test_an_aborted_call_is_missed_by_nobody(reassembly: Reassembly) -> None:
+    call = pb.Message(id=300, call=pb.Call(packed=bytes(2_000)))
+    reassembly.add(0, chunk(1, call.SerializeToString()))
+    assert not reassembly.abort(0, chunk(1, b"", abort=True))
+
+
 def test_only_the_open_transfer_can_be_aborted(reassembly: Reassembly) -> None:
     reassembly.add(0, chunk(1))
     with pytest.raises(RemoteProtocolError, match="within transfer"):
