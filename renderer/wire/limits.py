@@ -21,6 +21,9 @@ MIN_FRAME_BYTES: Final = 4 * KIB
 MAX_NUMBER: Final = 2**63 - 1
 """The last message number and the largest call id."""
 
+MAX_LANE: Final = 2**32 - 1
+"""The last lane."""
+
 MAX_TRANSFERS: Final = 4
 """Large messages of one direction that may be under way at once."""
 

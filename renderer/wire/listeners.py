@@ -31,6 +31,7 @@ from renderer.wire.errors import (
     NoListener,
     quote,
 )
+from renderer.wire.limits import MAX_LANE
 
 Kind = Literal["listener", "handler"]
 
@@ -302,6 +303,21 @@ def checked_channel(channel: object) -> str:
                 f"a lone surrogate at index {error.start} cannot be sent", "channel"
             ) from None
     return str.__str__(channel)
+
+
+def checked_lane(lane: object) -> int:
+    """Return the number of a lane, if it is one.
+
+    Raises:
+        TypeError: it is no int.
+        ValueError: it is none that can be sent.
+    """
+    if not isinstance(lane, int) or isinstance(lane, bool):
+        given = "None" if lane is None else f"a {type(lane).__name__}"
+        raise TypeError(f"a lane is an int; given was {given}")
+    if not 0 <= lane <= MAX_LANE:
+        raise ValueError(f"a lane is a number from 0 to {MAX_LANE:,}; given was {lane}")
+    return lane
 
 
 def no_listener(channel: str, *tables: ListenerTable) -> NoListener:
