@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: what we are held to, measured beside what else there is."""
+"""What we are held to, measured beside what people would take instead."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from tests.bench.environment import environment
-from tests.bench.programs import Broken
-from tests.bench.ratios import RATIOS, Ratio
-from tests.bench.rounds import FULL, QUICK, Comparison, Plan, compare
-from tests.bench.table import table
+from tests.bench.figures import FIGURES, measure
+from tests.bench.ratios import RATIOS
+from tests.bench.report import Report
+from tests.bench.rounds import FULL, QUICK, Plan, compare
+from tests.bench.table import goals, table
 
 _BROKEN: Final = 1
 
@@ -23,54 +23,61 @@ _BROKEN: Final = 1
 def main() -> int:
     """Measure; return the exit code: 1 if something broke, whatever the results."""
     arguments = _arguments()
-    chosen = [r for r in RATIOS if not arguments.only or r.name in arguments.only]
+    if arguments.list:
+        print(goals())
+        return 0
     start = monotonic()
-    comparisons, broken = asyncio.run(_measure(chosen, arguments.plan))
-    print(table(comparisons))
-    print(f"\nmedians of rounds, in {monotonic() - start:.0f} s")
-    for line in broken:
-        print(f"\nbroken: {line}", file=sys.stderr)
+    plan = QUICK if arguments.quick else FULL
+    report = asyncio.run(_measured(plan, _chosen(arguments)))
+    _progress("")
+    print(table(report))
+    print(f"\nMedians; {monotonic() - start:.0f} s in all.")
     if arguments.json is not None:
-        ratios = {c.ratio.name: c.median for c in comparisons}
-        results = {"ratios": ratios, "figures": {}, "environment": environment()}
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
-    return _BROKEN if broken else 0
+        arguments.json.write_text(json.dumps(report.as_json(), indent=2) + "\n")
+    return _BROKEN if report.broken else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument(
-        "--quick",
-        dest="plan",
-        action="store_const",
-        const=QUICK,
-        default=FULL,
-        help="less than a minute, and less exact",
-    )
+    quick = "the ratios alone, less exact, in less than a minute"
+    parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument(
         "--only",
         metavar="NAME",
         action="append",
-        choices=[ratio.name for ratio in RATIOS],
-        help="this ratio alone; may be given again",
+        help="this ratio or figure alone; may be given again",
     )
-    parser.add_argument(
-        "--json", metavar="FILE", type=Path, help="write the results there, too"
-    )
-    return parser.parse_args()
+    parser.add_argument("--json", metavar="FILE", type=Path, help="results go there")
+    parser.add_argument("--list", action="store_true", help="name ratios and goals")
+    arguments = parser.parse_args()
+    known = _names()
+    for name in arguments.only or ():
+        if name not in known:
+            parser.error(f"no such ratio or figure: {name}; one of {', '.join(known)}")
+    return arguments
 
 
-async def _measure(
-    ratios: Sequence[Ratio], plan: Plan
-) -> tuple[list[Comparison], list[str]]:
-    comparisons, broken = [], []
-    for ratio in ratios:
-        try:
-            comparisons.append(await compare(ratio, plan, _progress))
-        except Broken as error:
-            broken.append(f"{ratio.name}: {error}")
-    _progress("")
-    return comparisons, broken
+def _names() -> list[str]:
+    return [*(ratio.name for ratio in RATIOS), *(figure.name for figure in FIGURES)]
+
+
+def _chosen(arguments: argparse.Namespace) -> Collection[str]:
+    if arguments.only:
+        return set(arguments.only)
+    return {ratio.name for ratio in RATIOS} if arguments.quick else set(_names())
+
+
+async def _measured(plan: Plan, names: Collection[str]) -> Report:
+    report = Report()
+    for ratio in RATIOS:
+        if ratio.name in names:
+            with report.told_of(ratio.name):
+                report.comparisons.append(await compare(ratio, plan, _progress))
+    for figure in FIGURES:
+        if figure.name in names:
+            with report.told_of(figure.name):
+                report.figures.extend(await measure(figure, plan, _progress))
+    return report
 
 
 def _progress(text: str) -> None:

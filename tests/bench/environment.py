@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from tests.bench.programs import ROOT
 
+_SOCKETIO: Final = ROOT / "tests/bench/peers/node_socketio/node_modules/socket.io"
 _PACKAGES: Final = (
     "electron-ipc",
     "grpcio",
@@ -34,8 +36,10 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "commit": _commit(),
+        "commit": _told("git", "describe", "--always", "--dirty", "--abbrev=12"),
         **{name: _version(name) for name in _PACKAGES},
+        "node": _told("node", "--version"),
+        "socket.io": _socketio(),
     }
 
 
@@ -56,10 +60,20 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
-    git = ("git", "describe", "--always", "--dirty", "--abbrev=12")
+def _socketio() -> str | None:
     try:
-        done = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True)
+        package = json.loads((_SOCKETIO / "package.json").read_text())
+    except OSError:
+        return None
+    return str(package["version"])
+
+
+def _told(*command: str) -> str | None:
+    """Return the line that a command says; None if there is no such command."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import psutil
-
+from tests.bench.needs import packages
 from tests.bench.programs import Program, running
 from tests.bench.results import Weight
 from tests.bench.sides import Peer
@@ -28,6 +27,8 @@ class Crowd:
     @asynccontextmanager
     async def opened(self, _: float) -> AsyncIterator[Crowd]:
         """Open nothing yet."""
+        self.peer.needs()
+        packages("psutil")()
         yield self
 
     async def measure(self, count: int) -> Weight:
@@ -42,6 +43,8 @@ class Crowd:
 
 
 async def _settled(server: Program, client: Program) -> int:
+    import psutil  # what the benchmark consists of can be listed without it
+
     await client.ask("settle", 1)
     memory: int = psutil.Process(server.pid).memory_info().rss
     return memory

@@ -25,5 +25,5 @@ def records(count: int = 1000) -> list[dict[str, Any]]:
 
 
 def megabytes(mib: int) -> bytes:
-    """Return bytes without a pattern that would be short when compressed."""
-    return bytes(range(256)) * (mib * MIB // 256)
+    """Return so many MiB, less 1 KiB: the largest message includes its channel."""
+    return bytes(range(256)) * (mib * 4096 - 4)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 from tests.bench.memory import Crowd
 from tests.bench.peers.commands import (
+    NODE_SOCKETIO,
     OURS,
     OURS_THREADS,
     OURS_UNARY,
@@ -14,10 +15,9 @@ from tests.bench.peers.commands import (
     RAW,
     RAW_SYNC,
 )
-from tests.bench.results import Result, Samples, Span
+from tests.bench.results import Result
 from tests.bench.sides import Opens, Side
-
-Unit = Literal["s", "/s", "B"]
+from tests.bench.units import Unit, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Ratio:
     Attributes:
         name: as it is called in files.
         what: what is measured, for people.
-        unit: "/s" is a rate, and more is better; "s" is a time, "B" memory: less is.
+        unit: that of what is measured.
         goal: what it is to be at most, or at least.
         ours: our side.
         other: the other side.
@@ -42,13 +42,14 @@ class Ratio:
     other: Opens
     crowd: int = 0
 
+    @property
+    def goal_text(self) -> str:
+        """The goal, as people write it."""
+        return f"{'≥' if self.unit == '/s' else '≤'} {self.goal:g}"
+
     def value(self, result: Result) -> float:
         """Return a measurement in this ratio's unit."""
-        if isinstance(result, Samples):
-            return result.p50
-        if isinstance(result, Span):
-            return result.rate if self.unit == "/s" else 1 / result.rate
-        return result.bytes
+        return value_of(result, self.unit)
 
     def is_met(self, ratio: float) -> bool:
         """Tell whether it is as good as it is to be."""
@@ -95,6 +96,14 @@ RATIOS: Final = (
         10,
         Side(OURS, "echo"),
         Side(PYTHON_SOCKETIO, "echo"),
+    ),
+    Ratio(
+        "echo_vs_node_socketio",
+        "events to main and back",
+        "/s",
+        1.3,
+        Side(OURS, "echo"),
+        Side(NODE_SOCKETIO, "echo"),
     ),
     Ratio(
         "echo_vs_raw_unbatched",

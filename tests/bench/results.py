@@ -29,8 +29,7 @@ class Samples:
 class Span:
     """So many things passed between two readings of the machine's monotonic clock.
 
-    `time.perf_counter` and Node's `performance.now` read one clock here, so that the
-    spans of several processes can be put together.
+    All processes have that clock in common, so that their spans can be put together.
     """
 
     count: int

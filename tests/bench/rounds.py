@@ -13,8 +13,8 @@ from tests.bench.ratios import Ratio
 from tests.bench.results import Result
 from tests.bench.sides import Trial
 
-_FIRST: Final = 10
-"""How many to begin with; then so many as take the time that a measurement is to."""
+_FEW: Final = 2
+"""The fewest at once; what to begin with, to see how many fill a measurement."""
 _ROUNDS_OF_A_CROWD: Final = 5
 """Each has processes of its own, and memory varies little."""
 
@@ -68,6 +68,7 @@ async def compare(
         progress: told what is being done.
 
     Raises:
+        Missing: what it needs is not here.
         Broken: a program failed.
     """
     measured: list[tuple[Result, Result]] = []
@@ -78,8 +79,8 @@ async def compare(
         other = await stack.enter_async_context(ratio.other.opened(plan.scale))
         our_count = other_count = round(ratio.crowd * plan.scale)
         if not ratio.crowd:
-            our_count = await _warmed_up(ours, plan.seconds)
-            other_count = await _warmed_up(other, plan.seconds)
+            our_count = await warmed_up(ours, plan.seconds)
+            other_count = await warmed_up(other, plan.seconds)
         for done in range(rounds):
             progress(f"{ratio.name}: round {done + 1} of {rounds}")
             one = await ours.measure(our_count)
@@ -87,12 +88,12 @@ async def compare(
     return Comparison(ratio, measured)
 
 
-async def _warmed_up(trial: Trial, seconds: float) -> int:
+async def warmed_up(trial: Trial, seconds: float) -> int:
     """Return how many take so long, after having tried it for a while."""
-    count = _FIRST
-    for share in (0.1, 0.4, 1):
+    count = _FEW
+    for share in (0.02, 0.1, 0.4, 1):
         start = perf_counter()
         await trial.measure(count)
         took = perf_counter() - start
-        count = max(_FIRST, round(count * seconds * share / took))
+        count = max(_FEW, round(count * seconds * share / took))
     return count

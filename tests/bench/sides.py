@@ -12,6 +12,7 @@ from contextlib import (
 from dataclasses import dataclass
 from typing import Protocol
 
+from tests.bench.needs import Need
 from tests.bench.programs import Program, running
 from tests.bench.results import Result, heard, together
 
@@ -43,11 +44,19 @@ class Opens(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server, and a client that is started with its address."""
+    """A server, and a client that is started with its address.
+
+    Attributes:
+        name: for people.
+        server: its command.
+        client: its command, but for the address.
+        needs: what must be there to run them.
+    """
 
     name: str
     server: tuple[str, ...]
     client: tuple[str, ...]
+    needs: Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ class Side:
     @asynccontextmanager
     async def opened(self, scale: float) -> AsyncIterator[Trial]:
         """Run the programs while the block runs."""
+        self.peer.needs()
         scenarios = (self.scenario, *self.others)
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(running(self.peer.server))

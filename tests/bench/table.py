@@ -5,19 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from tests.bench.ratios import Ratio, Unit
+from tests.bench.figures import PUBLISHED, Measured, of_comparison
+from tests.bench.ratios import RATIOS
+from tests.bench.report import Report
 from tests.bench.rounds import Comparison
+from tests.bench.units import quantity
 
-_HEAD = ("ratio", "ours", "other", "ours ÷ other", "goal", "")
-
-
-def table(comparisons: Sequence[Comparison]) -> str:
-    """Return a table with a line for each comparison."""
-    lines = [_HEAD, *map(_line, comparisons)]
-    return "\n".join(_aligned(lines))
+_Line = tuple[str, ...]
 
 
-def _line(comparison: Comparison) -> tuple[str, ...]:
+def table(report: Report) -> str:
+    """Return all there is to tell, in lines."""
+    ratios = [_ratio(comparison) for comparison in report.comparisons]
+    head = ("ratio", "ours", "other", "", "ours ÷ other", "rounds", "goal", "")
+    figures = [_figure(figure) for figure in (*_tails(report), *report.figures)]
+    published = [_figure(figure) for figure in PUBLISHED]
+    parts = [
+        _aligned([head, *ratios]) if ratios else "",
+        _aligned([("figure", "", ""), *figures, *published]) if figures else "",
+        "\n".join(f"skipped  {name}: {why}" for name, why in report.skipped.items()),
+        "\n".join(f"broken   {name}: {why}" for name, why in report.broken.items()),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def goals() -> str:
+    """Return the list of ratios: what each says, and its goal."""
+    return _aligned([(ratio.name, ratio.goal_text, ratio.what) for ratio in RATIOS])
+
+
+def _ratio(comparison: Comparison) -> _Line:
     ratio = comparison.ratio
     ours = median(ratio.value(one) for one, _ in comparison.rounds)
     other = median(ratio.value(two) for _, two in comparison.rounds)
@@ -25,34 +42,28 @@ def _line(comparison: Comparison) -> tuple[str, ...]:
     return (
         ratio.name,
         quantity(ours, ratio.unit),
-        f"{quantity(other, ratio.unit)}  {ratio.other.peer.name}",
-        f"{comparison.median:.2f} ({spread(comparison.ratios)})",
-        goal(ratio),
+        quantity(other, ratio.unit),
+        ratio.other.peer.name,
+        f"{comparison.median:.2f}",
+        f"{min(comparison.ratios):.2f} … {max(comparison.ratios):.2f}",
+        ratio.goal_text,
         "met" if met else "goal missed",
     )
 
 
-def goal(ratio: Ratio) -> str:
-    """Return a goal as people write it."""
-    return f"{'≥' if ratio.unit == '/s' else '≤'} {ratio.goal:g}"
+def _tails(report: Report) -> Iterator[Measured]:
+    for comparison in report.comparisons:
+        for figure in of_comparison(comparison):
+            if figure.name.endswith("_p99"):
+                yield figure
 
 
-def spread(ratios: Sequence[float]) -> str:
-    """Return between what the rounds lie."""
-    return f"{min(ratios):.2f} to {max(ratios):.2f}"
+def _figure(figure: Measured) -> _Line:
+    return (figure.name, quantity(figure.value, figure.unit), figure.what)
 
 
-def quantity(value: float, unit: Unit) -> str:
-    """Return a number with a unit that makes it short."""
-    if unit == "/s":
-        return f"{value:,.0f}/s"
-    if unit == "B":
-        return f"{value / 1024:.1f} KiB"
-    return f"{value * 1e3:,.1f} ms" if value >= 0.01 else f"{value * 1e6:,.0f} µs"
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def _aligned(lines: Sequence[_Line]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        yield "  ".join(cells).rstrip()
+    return "\n".join(
+        "  ".join(map(str.ljust, line, widths)).rstrip() for line in lines
+    )

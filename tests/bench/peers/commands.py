@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
+from tests.bench.needs import npm, packages
 from tests.bench.programs import python
 from tests.bench.sides import Peer
 
-_OURS: Final = python(
+_MAIN: Final = python(
     "-m",
     "mainproc",
     "run",
@@ -22,17 +24,27 @@ def _program(module: str) -> tuple[str, ...]:
     return python("-m", f"tests.bench.peers.{module}")
 
 
-OURS: Final = Peer("ours", _OURS, _program("ours.page_aio"))
-OURS_THREADS: Final = Peer("ours, threads", _OURS, _program("ours.page"))
-OURS_UNARY: Final = Peer("ours, unary", _OURS, _program("ours.page_unary"))
+_BASE = packages("uvloop")
+_NODE_FOLDER = Path(__file__).parent / "node_socketio"
+
+OURS: Final = Peer("ours", _MAIN, _program("ours.page_aio"), _BASE)
+OURS_THREADS: Final = Peer("ours, threads", _MAIN, _program("ours.page"), _BASE)
+OURS_UNARY: Final = Peer("ours, unary", _MAIN, _program("ours.page_unary"), _BASE)
 RAW: Final = Peer(
-    "grpc.aio", _program("raw_grpc.server"), _program("raw_grpc.client_aio")
+    "grpc.aio", _program("raw_grpc.server"), _program("raw_grpc.client_aio"), _BASE
 )
 RAW_SYNC: Final = Peer(
-    "grpc, sync client", _program("raw_grpc.server"), _program("raw_grpc.client")
+    "grpc, sync client", _program("raw_grpc.server"), _program("raw_grpc.client"), _BASE
 )
 PYTHON_SOCKETIO: Final = Peer(
     "python-socketio",
     _program("python_socketio.server"),
     _program("python_socketio.client"),
+    packages("uvloop", "socketio", "aiohttp", "uvicorn", "websockets"),
+)
+NODE_SOCKETIO: Final = Peer(
+    "Socket.IO on node",
+    ("node", str(_NODE_FOLDER / "server.js")),
+    ("node", str(_NODE_FOLDER / "client.js")),
+    npm(_NODE_FOLDER),
 )

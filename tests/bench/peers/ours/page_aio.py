@@ -84,6 +84,15 @@ class Page:
         """Invoke, one at a time, what gives its argument back."""
         return await one_by_one(partial(self._ipc.invoke, "same", argument), count)
 
+    async def connects(self, count: int) -> Span:
+        """Come and go, ten at a time."""
+
+        async def one() -> None:
+            async with IpcRenderer(self._ipc.address):
+                pass
+
+        return await side_by_side(one, count, workers=10)
+
     async def ask(self, channel: str, count: int) -> None:
         await self._ipc.invoke(channel, count)
 
@@ -97,6 +106,9 @@ async def main(address: str) -> None:
                 "invoke_many": partial(side_by_side, partial(ipc.invoke, "same", TEXT)),
                 "records": partial(page.same, records()),
                 "mib": partial(page.same, megabytes(1)),
+                "mib_10": partial(page.same, megabytes(10)),
+                "mib_64": partial(page.same, megabytes(64)),
+                "connects": page.connects,
                 "echo": page.echo,
                 "push": page.push,
                 "broadcast": page.broadcast,

@@ -71,6 +71,16 @@ class Page:
 
         await at_most(20, one, count)
 
+    async def connects(self, count: int) -> Span:
+        """Come and go, ten at a time."""
+
+        async def one() -> None:
+            sio = self._client()
+            await self.connect(sio)
+            await sio.disconnect()
+
+        return await side_by_side(one, count, workers=10)
+
     async def disconnect(self) -> None:
         for sio in (self.sio, *self._others):
             await sio.disconnect()
@@ -95,6 +105,7 @@ async def main(address: str) -> None:
             "broadcast": page.broadcast,
             "hear": page.hear,
             "join": page.join,
+            "connects": page.connects,
         }
     )
     await page.disconnect()

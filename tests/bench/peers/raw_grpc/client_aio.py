@@ -37,7 +37,9 @@ async def main(address: str) -> None:
             {
                 "ping": partial(one_by_one, partial(ping, stream)),
                 "echo": partial(echo, stream),
-                "mib": partial(messages, channel, 1),
+                "mib": partial(messages, channel, megabytes(1)),
+                "mib_10": partial(messages, channel, megabytes(10)),
+                "mib_64": partial(messages, channel, megabytes(64)),
                 "crowd": partial(crowd, address, others),
                 "settle": partial(settle, channel),
             }
@@ -65,14 +67,13 @@ async def echo(stream: Any, count: int) -> Span:
     return Span(count, start, end)
 
 
-async def messages(channel: aio.Channel, mib: int, count: int) -> Samples:
+async def messages(channel: aio.Channel, value: bytes, count: int) -> Samples:
     """A protobuf message with one field of bytes, there and back."""
     method: Any = channel.unary_unary(
         MESSAGE,
         request_serializer=BytesValue.SerializeToString,
         response_deserializer=BytesValue.FromString,
     )
-    value = megabytes(mib)
 
     async def call() -> bytes:
         answer: bytes = (await method(BytesValue(value=value))).value
