@@ -36,6 +36,8 @@ class Call:
         deadline: when the caller gives up, on the loop's clock; None for never.
         send: takes the reply's parcel, from any thread.
         default: converts results that have no form on the wire.
+        packed: the caller reads packed values.
+        lane: the call's, and so the reply's.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class Call:
         deadline: float | None,
         send: Callable[[Parcel], object],
         default: Default | None,
+        packed: bool = False,
+        lane: int = 0,
     ) -> None:
         self.id = id
         self.key: object = id or self
@@ -63,6 +67,8 @@ class Call:
         self._timer: asyncio.TimerHandle | None = None
         self._send = send
         self._default = default
+        self._packed = packed
+        self._lane = lane
         # Popping the one item is atomic: the thread that gets it may reply.
         self._right_to_reply = [True]
 
@@ -95,18 +101,26 @@ class Call:
         """
         if self.settled:
             return False
-        return self._settle(messages.reply(self.id, value, self._default, name))
+        packed, lane = self._packed, self._lane
+        return self._settle(
+            messages.reply(
+                self.id, value, self._default, name, packed=packed, lane=lane
+            )
+        )
 
     def refuse(self, error: IpcError) -> None:
         """Reply that there is no result, for a reason of ours."""
         if not self.settled:
-            self._settle(messages.refusal(self.id, error))
+            self._settle(messages.refusal(self.id, error, lane=self._lane))
 
     def fail(self, error: BaseException, *, debug: bool = False) -> None:
         """Reply with what a handler or listener raised."""
         if not self.settled:
-            parcel = messages.raised(self.id, error, self._default, debug=debug)
-            self._settle(parcel)
+            self._settle(self._as_raised(error, debug=debug))
+
+    def _as_raised(self, error: BaseException, *, debug: bool) -> Parcel:
+        default, lane = self._default, self._lane
+        return messages.raised(self.id, error, default, debug=debug, lane=lane)
 
     def cancel(self) -> None:
         """Reply that the call was cancelled, and stop its handler."""
@@ -143,7 +157,7 @@ class Call:
             self._send(parcel)
         except PayloadTooLarge as error:
             logger.warning("the reply to %s: %s", quote(self.channel), error)
-            self._send(messages.refusal(self.id, error))
+            self._send(messages.refusal(self.id, error, lane=self._lane))
 
     def _settled(self) -> None:
         if self._timer is not None:
@@ -183,7 +197,7 @@ class SyncCall(Call):
     def listener_raised(self, error: BaseException, *, debug: bool) -> None:
         """Keep what a listener raised, as bytes: no reference to it stays."""
         if self._raised is None and not self.settled:
-            self._raised = messages.raised(self.id, error, self._default, debug=debug)
+            self._raised = self._as_raised(error, debug=debug)
 
     def event_gone(self) -> None:
         """Note that the event object is no more; called by its finalizer, anywhere."""

@@ -73,6 +73,7 @@ class Connection:
             Role.MAIN, limits=ipc.limits, admission=self._admission()
         )
         self.session.accept(hello)
+        self.contents.packed = self.session.peer.packed
         self._first = first
         self._ipc = ipc
         self._home = home
@@ -428,7 +429,7 @@ class Connection:
 
     def _fail_asks(self) -> None:
         why = f"{self.contents} is gone: {self._why}"
-        self._asks.fail(why, self.session.was_written)
+        self._asks.fail(why, self.session.outbox.was_written)
 
     def _tell_gone(self) -> None:
         self.contents.destroyed(self._why)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import weakref
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 from mainproc.asks import gone, next_id
 from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import IpcError, Overloaded, PayloadTooLarge, quote
-from renderer.wire.listeners import checked_channel
+from renderer.wire.listeners import checked_channel, checked_lane
 from renderer.wire.parcel import Parcel
 from renderer.wire.seconds import seconds
 from renderer.wire.values import Default
@@ -103,26 +103,33 @@ class Group:
         /,
         *args: object,
         exclude: WebContents | Iterable[WebContents] = (),
+        lane: int = 0,
     ) -> int:
         """Send an event to every renderer of the group.
 
         It is encoded once, and arrives at each renderer in order with what else is sent
-        to it. One that does not keep up is left out, and that is logged once until it
+        to it on this lane. One that does not keep up is left out, and that is logged once until it
         does: it holds nobody else up. May be called from any thread.
 
         Args:
             channel: the event's name.
             *args: values of any type that has a form on the wire.
             exclude: renderers that do not get it.
+            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake each
+                other; a large message holds up its own lane only.
 
         Returns:
             How many renderers accepted it.
 
         Raises:
             DataCloneError: an argument cannot be carried; nothing was sent.
+            ValueError: there is no such lane.
         """
-        parcel = messages.event(checked_channel(channel), args, self._default)
-        return sum(_sent(c, channel, parcel) for c in self._without(exclude))
+        to = self._without(exclude)
+        channel, lane = checked_channel(channel), checked_lane(lane)
+        make = partial(messages.event, channel, args, self._default, lane=lane)
+        parcels = _parcels(make, to)
+        return sum([_sent(c, channel, parcels[c.packed]) for c in to])
 
     def invoke(
         self,
@@ -131,6 +138,7 @@ class Group:
         *args: object,
         timeout: float | None = 30.0,
         exclude: WebContents | Iterable[WebContents] = (),
+        lane: int = 0,
     ) -> Reply[Answers]:
         """Ask every renderer of the group, and gather the answers.
 
@@ -141,6 +149,7 @@ class Group:
             *args: values of any type that has a form on the wire.
             timeout: seconds that each renderer has to answer; None for ever.
             exclude: renderers that are not asked.
+            lane: as for `send`; the replies come on the same.
 
         Returns:
             The answers to come: await it, or wait with `result()` off main's loop. It
@@ -149,38 +158,56 @@ class Group:
 
         Raises:
             DataCloneError: an argument cannot be carried; nobody was asked.
+            ValueError: there is no such lane.
         """
         channel, id = checked_channel(channel), next_id()
         timeout = seconds(timeout)
-        parcel = messages.call(
-            id, channel, args, timeout=timeout, default=self._default
+        to = self._without(exclude)
+        make = partial(
+            messages.call,
+            id,
+            channel,
+            args,
+            timeout=timeout,
+            default=self._default,
+            lane=checked_lane(lane),
         )
+        parcels = _parcels(make, to)
         gathering = _Gathering(channel, id)
-        for contents in self._without(exclude):
-            gathering.ask(contents, parcel, timeout)
+        for contents in to:
+            gathering.ask(contents, parcels[contents.packed], timeout)
         return gathering.begin()
 
     def _without(
         self, exclude: WebContents | Iterable[WebContents]
     ) -> list[WebContents]:
         excluded = set(exclude) if isinstance(exclude, Iterable) else {exclude}
+        if not excluded:
+            return list(self._members())
         return [c for c in self._members() if c not in excluded]
 
 
-_behind: weakref.WeakSet[WebContents] = weakref.WeakSet()
-"""Renderers that were left out of the latest event to many."""
+def _parcels(
+    make: Callable[..., Parcel], to: Iterable[WebContents]
+) -> dict[bool, Parcel]:
+    """Return a message, encoded once for all that read it packed, once for the others.
+
+    Both before any is sent, and one also if there is nobody: its values are checked.
+    """
+    forms = {contents.packed for contents in to} or {False}
+    return {packed: make(packed=packed) for packed in forms}
 
 
 def _sent(contents: WebContents, channel: str, parcel: Parcel) -> bool:
     try:
         accepted = contents.line is not None and contents.line.send(parcel)
     except (Overloaded, PayloadTooLarge) as error:
-        if contents not in _behind:
+        if not contents.behind:
             text = "an event on %s for several renderers left out %s: %s"
             logger.warning(text, quote(channel), contents, error)
-            _behind.add(contents)
+            contents.behind = True
         return False
-    _behind.discard(contents)
+    contents.behind = False
     return accepted
 
 

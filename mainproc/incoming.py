@@ -151,6 +151,8 @@ class Incoming:
             deadline=None if timeout is None else arrived_at + timeout,
             send=self._line.send,
             default=self._ipc.default,
+            packed=self._contents.packed,
+            lane=arrived.message.lane,
         )
         if cancelled:
             call.cancel()

@@ -56,26 +56,30 @@ class IpcMain(Channels):
         /,
         *args: object,
         exclude: WebContents | Iterable[WebContents] = (),
+        lane: int = 0,
     ) -> int:
         """Send an event to all renderers.
 
         It is encoded once, and arrives at each renderer in order with what else is sent
-        to it. One that does not keep up is left out, and that is logged once until it
+        to it on this lane. One that does not keep up is left out, and that is logged once until it
         does: it holds nobody else up. May be called from any thread.
 
         Args:
             channel: the event's name.
             *args: values of any type that has a form on the wire.
             exclude: renderers that do not get it.
+            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake each
+                other; a large message holds up its own lane only.
 
         Returns:
             How many renderers accepted it.
 
         Raises:
             DataCloneError: an argument cannot be carried; nothing was sent.
+            ValueError: there is no such lane.
         """
         everybody = Group(lambda: self.web_contents, self.default)
-        return everybody.send(channel, *args, exclude=exclude)
+        return everybody.send(channel, *args, exclude=exclude, lane=lane)
 
     def to(self, name: str) -> Group:
         """Return a group of renderers, for sending to all that are in it then.

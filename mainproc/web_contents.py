@@ -28,7 +28,12 @@ from mainproc.groups import Groups
 from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import Overloaded
-from renderer.wire.listeners import ListenerTable, Subscription, checked_channel
+from renderer.wire.listeners import (
+    ListenerTable,
+    Subscription,
+    checked_channel,
+    checked_lane,
+)
 from renderer.wire.parcel import Parcel
 from renderer.wire.seconds import seconds
 from renderer.wire.values import Default
@@ -134,9 +139,11 @@ class WebContents:
         "_events",
         "_fate",
         "_groups",
+        "behind",
         "home",
         "id",
         "line",
+        "packed",
         "title",
         "url",
         "work",
@@ -160,6 +167,10 @@ class WebContents:
         self.url = url
         self.line: Line | None = None
         """The way to the renderer; None for a one-shot (@private)."""
+        self.behind = False
+        """It was left out of the latest event to many (@private)."""
+        self.packed = False
+        """It reads packed values (@private)."""
         self._default = default
         self._groups = groups or Groups()
         # Made when they are wanted: most renderers need neither.
@@ -258,16 +269,18 @@ class WebContents:
 
     # ---- messages --------------------------------------------------------------------
 
-    def send(self, channel: str, /, *args: object) -> bool:
+    def send(self, channel: str, /, *args: object, lane: int = 0) -> bool:
         """Send an event to this renderer's listeners.
 
-        Events and replies to one renderer arrive in the order in which they were sent,
-        each once. May be called from any thread. When the renderer is gone, or was only
+        Events and replies to one renderer arrive in the order in which they were sent
+        on their lane, each once. May be called from any thread. When the renderer is gone, or was only
         a one-shot `SendSync`, nothing is sent (Electron v0.33 does the same).
 
         Args:
             channel: the event's name.
             args: values of any type that has a form on the wire.
+            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake each
+                other; a large message holds up its own lane only.
 
         Returns:
             Whether the message was accepted; False if the renderer is destroyed.
@@ -276,8 +289,14 @@ class WebContents:
             DataCloneError: an argument cannot be carried; nothing was sent.
             Overloaded: the renderer does not keep up, its window is full.
             PayloadTooLarge: the message is larger than the renderer takes.
+            ValueError: there is no such lane.
         """
-        parcel = messages.event(checked_channel(channel), args, self._default)
+        if type(channel) is not str or not channel.isascii():
+            channel = checked_channel(channel)
+        if type(lane) is not int or lane:
+            lane = checked_lane(lane)
+        default, packed = self._default, self.packed
+        parcel = messages.event(channel, args, default, packed=packed, lane=lane)
         if self.line is None:
             _warn_of_one_shot(channel)
             return False
@@ -287,11 +306,17 @@ class WebContents:
             raise self._overloaded(self.line) from None
 
     def invoke(
-        self, channel: str, /, *args: object, timeout: float | None = 30.0
+        self,
+        channel: str,
+        /,
+        *args: object,
+        timeout: float | None = 30.0,
+        lane: int = 0,
     ) -> Reply[Any]:
         """Ask this renderer's handler of a channel.
 
-        The question is on its way when this returns, in order with what else is sent.
+        The question is on its way when this returns, in order with what else is sent on
+        its lane.
         May be called from any thread. When the renderer goes before it has answered,
         the reply fails with `ConnectionClosed`.
 
@@ -300,6 +325,7 @@ class WebContents:
             *args: values of any type that has a form on the wire.
             timeout: seconds until the reply fails with `IpcTimeout` and the renderer is
                 told that nobody waits any more; None for ever.
+            lane: as for `send`; the reply comes on the same.
 
         Returns:
             The answer to come: await it, or wait with `result()` off main's loop.
@@ -310,10 +336,17 @@ class WebContents:
             ConnectionClosed: the renderer is destroyed; nothing was sent.
             Overloaded: the renderer does not keep up, its window is full.
             PayloadTooLarge: the message is larger than the renderer takes.
+            ValueError: there is no such lane.
         """
         id, timeout = next_id(), seconds(timeout)
         parcel = messages.call(
-            id, checked_channel(channel), args, timeout=timeout, default=self._default
+            id,
+            checked_channel(channel),
+            args,
+            timeout=timeout,
+            default=self._default,
+            packed=self.packed,
+            lane=checked_lane(lane),
         )
         if self.line is None:
             raise gone(self)

@@ -31,13 +31,17 @@ class Asked:
         self._send = send
         self._lock = threading.Lock()
         self._until: dict[int, float] = {}  # id to when its caller stops waiting
+        self._lanes: dict[int, int] = {}  # id to the lane of its reply, but for lane 0
 
     def arrived(self, event: Arrived) -> None:
         """Note a call that waits for its turn."""
         seconds = event.timeout
         until = _FOR_EVER if seconds is None else monotonic() + seconds
+        id, lane = event.message.id, event.message.lane
         with self._lock:
-            self._until[event.message.id] = until
+            self._until[id] = until
+            if lane:
+                self._lanes[id] = lane
 
     def cancelled(self, id: int) -> None:
         """Answer a call that has not begun; it never will."""
@@ -49,6 +53,10 @@ class Asked:
     def is_waiting(self, id: int) -> bool:
         """Tell whether a call still waits for its turn."""
         return id in self._until
+
+    def lane(self, id: int) -> int:
+        """Return the lane of a call, and of its reply."""
+        return self._lanes.get(id, 0)
 
     def served_by(
         self, event: Arrived, table: ListenerTable
@@ -96,17 +104,20 @@ class Asked:
         with self._lock:
             if self._until.pop(id, None) is None:
                 return
+            self._lanes.pop(id, None)
         try:
             self._send(reply)
         except PayloadTooLarge as error:
-            self._send(messages.refusal(id, error))
+            self._send(messages.refusal(id, error, lane=reply.lane))
 
     def refuse(self, id: int, error: Exception) -> None:
         """Reply that a call cannot be served."""
-        self.answer(id, messages.refusal(id, error))
+        self.answer(id, messages.refusal(id, error, lane=self.lane(id)))
 
 
-def reply_with(id: int, result: object, default: Default | None) -> Parcel:
+def reply_with(
+    id: int, result: object, default: Default | None, *, packed: bool, lane: int
+) -> Parcel:
     """Return the reply with what a handler returned.
 
     Raises:
@@ -116,7 +127,7 @@ def reply_with(id: int, result: object, default: Default | None) -> Parcel:
     if inspect.iscoroutine(result):
         result.close()
         raise TypeError("the handler returned a coroutine: use a plain def")
-    return messages.reply(id, result, default)
+    return messages.reply(id, result, default, packed=packed, lane=lane)
 
 
 __all__ = ("Asked", "reply_with")

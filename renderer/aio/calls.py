@@ -20,6 +20,9 @@ from renderer.wire.values import Default
 class Way(Protocol):
     """Where calls go out."""
 
+    packed: bool
+    """Main reads packed values."""
+
     def put(
         self, parcel: Parcel, sender: Invocation | None = None, *, soon: bool = False
     ) -> None:
@@ -103,6 +106,7 @@ class AioCalls:
         default: Default | None,
         *,
         sync: bool,
+        lane: int,
     ) -> Invocation:
         """Send a call.
 
@@ -115,7 +119,14 @@ class AioCalls:
         timeout = seconds(timeout)
         id = next(self._ids)
         parcel = messages.call(
-            id, channel, args, sync=sync, timeout=timeout, default=default
+            id,
+            channel,
+            args,
+            sync=sync,
+            timeout=timeout,
+            default=default,
+            packed=self._way.packed,
+            lane=lane,
         )
         call = Invocation(id, channel, self, self._loop)
         self._way.put(parcel, call, soon=bool(self._open))

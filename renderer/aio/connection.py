@@ -112,6 +112,11 @@ class AioConnection:
         return self._outlet.error
 
     @property
+    def packed(self) -> bool:
+        """Main reads packed values."""
+        return self._outlet.packed
+
+    @property
     def is_crowded(self) -> bool:
         """Main is behind with what it is sent."""
         return self._outlet.is_crowded

@@ -44,6 +44,11 @@ class Line(Protocol):
         """Main is behind with what it is sent."""
         ...
 
+    @property
+    def packed(self) -> bool:
+        """Main reads packed values."""
+        ...
+
     def consume(self) -> None:
         """Count the oldest message that was handed over as consumed."""
         ...
@@ -355,7 +360,8 @@ class AioDispatcher:
             result = await running
         except asyncio.CancelledError as error:
             # By us: it has its reply. Otherwise the handler did that itself.
-            self._asked.answer(id, messages.raised(id, error))
+            reply = messages.raised(id, error, lane=self._asked.lane(id))
+            self._asked.answer(id, reply)
         except Exception as error:
             self._failed(id, handler, args, error)
         else:
@@ -388,7 +394,8 @@ class AioDispatcher:
         self, id: int, handler: Registration, args: Sequence[Any], result: object
     ) -> Parcel:
         try:
-            return reply_with(id, result, self._default)
+            packed, lane = self._line.packed, self._asked.lane(id)
+            return reply_with(id, result, self._default, packed=packed, lane=lane)
         except Exception as error:
             return self._failure(id, handler, args, error)
 
@@ -400,7 +407,8 @@ class AioDispatcher:
         error: BaseException,
     ) -> Parcel:
         raised = self._reports.failed(handler, args, error)
-        return messages.raised(id, raised, self._default)
+        lane = self._asked.lane(id)
+        return messages.raised(id, raised, self._default, lane=lane)
 
     def _failed(
         self,

@@ -67,6 +67,8 @@ class AioOutlet:
     ) -> None:
         self.error: IpcError | None = None
         """Why nothing can be sent any more; None while it can."""
+        self.packed = False
+        """Main reads packed values."""
         self._loop = loop
         self._bell = bell
         self._on_broken = on_broken
@@ -99,6 +101,7 @@ class AioOutlet:
     def opened(self) -> None:
         """Put on the session what has waited for main's Welcome."""
         self._opened = True
+        self.packed = self._session is not None and self._session.peer.packed
         self.advance()
 
     async def detach(self) -> list[events.SessionEvent]:
@@ -287,7 +290,8 @@ class AioOutlet:
     def was_written(self, receipt: int) -> bool:
         """Tell whether main may have got a message."""
         session = self._session
-        return session is not None and receipt != 0 and session.was_written(receipt)
+        put = session is not None and receipt != 0
+        return put and session.outbox.was_written(receipt)
 
     # ---- waiting ---------------------------------------------------------------------
 

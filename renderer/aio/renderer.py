@@ -15,7 +15,7 @@ from renderer.ipc_renderer import Channels, is_async
 from renderer.settings import Options, Settings
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
-from renderer.wire.listeners import Kind, checked_channel
+from renderer.wire.listeners import Kind, checked_channel, checked_lane
 from renderer.wire.values import Default
 
 _PART_S: Final = 5.0
@@ -208,15 +208,17 @@ class IpcRenderer(Channels):
 
     # ---- sending ---------------------------------------------------------------------
 
-    def send(self, channel: str, /, *args: object) -> None:
+    def send(self, channel: str, /, *args: object, lane: int = 0) -> None:
         """Send an event to main's listeners on a channel. There is nothing to await.
 
-        Events, sync messages and invokes arrive in the order in which they were sent,
-        each once, as long as the connection lasts.
+        Events, sync messages and invokes of a lane arrive in the order in which they
+        were sent, each once, as long as the connection lasts.
 
         Args:
             channel: the event's name.
             *args: values of any type that can be sent.
+            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake each
+                other; a large message holds up its own lane only.
 
         Raises:
             DataCloneError: an argument cannot be sent; its path says which part.
@@ -225,9 +227,15 @@ class IpcRenderer(Channels):
                 `await drain()`.
             PayloadTooLarge: it is larger than main takes.
             IpcError: the connection belongs to another loop, or none runs here.
+            ValueError: there is no such lane.
         """
-        channel = checked_channel(channel)
-        self._line().put(messages.event(channel, args, self._settings.default))
+        if type(channel) is not str or not channel.isascii():
+            channel = checked_channel(channel)
+        if type(lane) is not int or lane:
+            lane = checked_lane(lane)
+        line, default = self._line(), self._settings.default
+        packed = line.packed
+        line.put(messages.event(channel, args, default, packed=packed, lane=lane))
 
     def send_sync(
         self, channel: str, /, *args: object, timeout: float | None = 30.0
@@ -251,23 +259,30 @@ class IpcRenderer(Channels):
         Raises:
             IpcError: as for `send`; nothing was sent.
         """
-        return self._call(channel, args, timeout, sync=True)
+        return self._call(channel, args, timeout, sync=True, lane=0)
 
     sendSync = send_sync
     """The same, as Electron spells it."""
 
     def invoke(
-        self, channel: str, /, *args: object, timeout: float | None = None
+        self,
+        channel: str,
+        /,
+        *args: object,
+        timeout: float | None = None,
+        lane: int = 0,
     ) -> asyncio.Future[Any]:
         """Call main's handler of a channel; await the result.
 
-        The message is on its way when this returns, in order with the others.
+        The message is on its way when this returns, in order with the others of its
+        lane.
 
         Args:
             channel: the channel.
             *args: values of any type that can be sent.
             timeout: seconds until the call fails with `IpcTimeout` and main cancels the
                 handler; None for ever.
+            lane: as for `send`; the reply comes on the same.
 
         Returns:
             The result to come. Awaiting it raises `RemoteError` if the handler raised,
@@ -278,7 +293,7 @@ class IpcRenderer(Channels):
         Raises:
             IpcError: as for `send`; nothing was sent.
         """
-        return self._call(channel, args, timeout, sync=False)
+        return self._call(channel, args, timeout, sync=False, lane=lane)
 
     def _call(
         self,
@@ -287,10 +302,11 @@ class IpcRenderer(Channels):
         timeout: float | None,
         *,
         sync: bool,
+        lane: int,
     ) -> asyncio.Future[Any]:
-        channel = checked_channel(channel)
-        calls = self._line().calls
-        return calls.begin(channel, args, timeout, self._settings.default, sync=sync)
+        channel, lane = checked_channel(channel), checked_lane(lane)
+        calls, default = self._line().calls, self._settings.default
+        return calls.begin(channel, args, timeout, default, sync=sync, lane=lane)
 
     # ---- waiting ---------------------------------------------------------------------
 

@@ -112,6 +112,11 @@ class Connection:
         return self.exchange.error
 
     @property
+    def packed(self) -> bool:
+        """Main reads packed values; not before it has said welcome."""
+        return self._session.peer.packed
+
+    @property
     def id(self) -> int:
         """The number of this renderer's WebContents in main."""
         return self._session.welcome.web_contents_id
@@ -124,6 +129,7 @@ class Connection:
         args: Sequence[object],
         deadline: Deadline,
         default: Default | None,
+        lane: int,
     ) -> Reply[Any]:
         """Put a call on the session; wait while main's window is full.
 
@@ -135,7 +141,13 @@ class Connection:
         """
         id = next(self._ids)
         parcel = messages.call(
-            id, channel, args, timeout=deadline.left, default=default
+            id,
+            channel,
+            args,
+            timeout=deadline.left,
+            default=default,
+            packed=self.packed,
+            lane=lane,
         )
         reply = Reply[Any](channel, id, self)
         self.exchange.put(parcel, partial(self._sent, id, reply), deadline)
@@ -164,7 +176,13 @@ class Connection:
         """
         id = next(self._ids)
         parcel = messages.call(
-            id, channel, args, sync=True, timeout=deadline.left, default=default
+            id,
+            channel,
+            args,
+            sync=True,
+            timeout=deadline.left,
+            default=default,
+            packed=self.packed,
         )
         answer = SyncAnswer()
         try:
@@ -380,7 +398,7 @@ class Connection:
                 caller = self._calls.popitem()[1]
             except KeyError:
                 break  # somebody gave the last one up
-            written = self._session.was_written(caller.receipt)
+            written = self._session.outbox.was_written(caller.receipt)
             outcome: Outcome = "unknown" if written else "not-sent"
             failure = ConnectionClosed(str(self.error), outcome)
             failure.__cause__ = cause

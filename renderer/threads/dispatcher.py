@@ -30,6 +30,11 @@ _HANDLER_THREADS: Final = 32
 class Line(Protocol):
     """What a dispatcher needs of the connection that it serves."""
 
+    @property
+    def packed(self) -> bool:
+        """Main reads packed values."""
+        ...
+
     def consume(self) -> None:
         """Count the oldest message that was handed over as consumed."""
         ...
@@ -239,11 +244,14 @@ class ThreadDispatcher:
         if not self._asked.begin(id):
             return
         interrupt: BaseException | None = None
+        lane = self._asked.lane(id)
         try:
-            reply = reply_with(id, handler.fn(*args), self._default)
+            packed = self._line is not None and self._line.packed
+            result = handler.fn(*args)
+            reply = reply_with(id, result, self._default, packed=packed, lane=lane)
         except BaseException as error:  # crosses to the caller
             raised = self._reports.failed(handler, args, error)
-            reply = messages.raised(id, raised, self._default)
+            reply = messages.raised(id, raised, self._default, lane=lane)
             interrupt = _interrupt(error)
         self._asked.answer(id, reply)
         if interrupt is not None:

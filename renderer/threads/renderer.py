@@ -24,7 +24,7 @@ from renderer.threads.lifetime import quiet_interrupts
 from renderer.threads.one_shot import OneShots
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
-from renderer.wire.listeners import Kind, checked_channel
+from renderer.wire.listeners import Kind, checked_channel, checked_lane
 from renderer.wire.values import Default
 from renderer.workers import Job
 
@@ -234,26 +234,35 @@ class IpcRenderer(Channels):
 
     # ---- sending ---------------------------------------------------------------------
 
-    def send(self, channel: str, /, *args: object) -> None:
+    def send(self, channel: str, /, *args: object, lane: int = 0) -> None:
         """Send an event to main's listeners on a channel.
 
         Returns as soon as it is on its way. Events, sync messages and invokes arrive in
-        the order in which they were sent, each once, as long as the connection lasts.
+        the order of their lane, each once, as long as the connection lasts.
         While main has not consumed a full window of them (65,536 messages or 64 MiB),
         this waits.
 
         Args:
             channel: the event's name.
             *args: values of any type that can be sent.
+            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake each
+                other; a large message holds up its own lane only.
 
         Raises:
             DataCloneError: an argument cannot be sent; its path says which part.
             ConnectionClosed: there is no connection; it was not sent.
             PayloadTooLarge: it is larger than main takes.
+            ValueError: there is no such lane.
         """
-        channel = checked_channel(channel)
-        parcel = messages.event(channel, args, self._settings.default)
-        self._line().exchange.send(parcel)
+        channel, lane = checked_channel(channel), checked_lane(lane)
+        # What cannot be sent is refused before there need be a connection.
+        connection, default = self._connection, self._settings.default
+        packed = connection is not None and connection.packed
+        parcel = messages.event(channel, args, default, packed=packed, lane=lane)
+        line = self._line()
+        if packed and line is not connection:  # it has ended, and another began
+            parcel = messages.event(channel, args, default, lane=lane)
+        line.exchange.send(parcel)
 
     def send_sync(
         self, channel: str, /, *args: object, timeout: float | None = 30.0
@@ -295,18 +304,24 @@ class IpcRenderer(Channels):
     """The same, as Electron spells it."""
 
     def invoke(
-        self, channel: str, /, *args: object, timeout: float | None = None
+        self,
+        channel: str,
+        /,
+        *args: object,
+        timeout: float | None = None,
+        lane: int = 0,
     ) -> Reply[Any]:
         """Call main's handler of a channel.
 
-        The message is sent when this returns, in order with the others; like `send`,
-        this waits while main's window is full.
+        The message is sent when this returns, in order with the others of its lane;
+        like `send`, this waits while main's window is full.
 
         Args:
             channel: the channel.
             *args: values of any type that can be sent.
             timeout: seconds until the call fails with `IpcTimeout` and main cancels the
                 handler; None for ever.
+            lane: as for `send`; the reply comes on the same.
 
         Returns:
             The result to come: a `concurrent.futures.Future` that can be awaited, too.
@@ -317,10 +332,11 @@ class IpcRenderer(Channels):
             ConnectionClosed: there is no connection; it was not sent.
             PayloadTooLarge: it is larger than main takes.
             IpcTimeout: main's window was full all the time; it was not sent.
+            ValueError: there is no such lane.
         """
-        channel = checked_channel(channel)
+        channel, lane = checked_channel(channel), checked_lane(lane)
         deadline, default = Deadline(timeout), self._settings.default
-        return self._line(deadline).invoke(channel, args, deadline, default)
+        return self._line(deadline).invoke(channel, args, deadline, default, lane)
 
     # ---- the unary way ---------------------------------------------------------------
 

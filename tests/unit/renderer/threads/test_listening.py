@@ -326,6 +326,6 @@ def test_threaded_handlers_run_at_the_same_time(
     for number in range(5):
         main.call(number + 1, "x", number)
     replied = main.wait_for(events.Replied, 5)
-    assert {(e.id, e.reply.value.int_value) for e in replied} == {
+    assert {(e.id, messages.read_result(e.reply, "x")) for e in replied} == {
         (n + 1, n) for n in range(5)
     }
