@@ -6,17 +6,19 @@ not come out of here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, final
 
 from google.protobuf.json_format import MessageToDict
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire.errors import RemoteProtocolError, quote
+from renderer.wire.errors import DataCloneError, RemoteProtocolError, quote
 from renderer.wire.limits import DEFAULT_LIMITS
+from renderer.wire.packed_decode import unpack_args, unpack_value
 from renderer.wire.summary import summary
 from renderer.wire.transfers import Reassembly
+from renderer.wire.values_encode import encode_args
 
 Frame: TypeAlias = "pb.StreamRequest | pb.StreamResponse"
 Unary: TypeAlias = "pb.SendSyncRequest | pb.SendSyncResponse"
@@ -27,6 +29,7 @@ REPLIES: Final = ("reply", "error")
 """The kinds of entry that belong to the call of the same id in the other direction."""
 
 _LONGEST_ARGS: Final = 120
+_LONGEST_UNPACKED: Final = 16 * 1024  # bytes: a trace must not hold up what it shows
 _CALL_KINDS: Final = {
     pb.CALL_KIND_UNSPECIFIED: "invoke",
     pb.CALL_KIND_INVOKE: "invoke",
@@ -159,7 +162,7 @@ def _call(call: pb.Call, id: int) -> Entry:
 
 def _args(body: pb.Event | pb.Call | pb.SendSyncRequest) -> str:
     if body.HasField("packed"):
-        return f"<{len(body.packed):,} bytes, packed>"
+        return _packed(body.packed, unpack_args)
     return summary(body.args, _LONGEST_ARGS)
 
 
@@ -170,8 +173,22 @@ def _result(result: pb.Reply | pb.SendSyncResponse, id: int) -> Entry:
     if kind == "failure":
         return Entry("error", _failure(result.failure), id=id)
     if kind == "packed":
-        return Entry("reply", f"<{len(result.packed):,} bytes, packed>", id=id)
+        text = _packed(result.packed, lambda data: [unpack_value(data)])
+        return Entry("reply", text, id=id)
     return Entry("reply", "<nothing set>", id=id)
+
+
+def _packed(data: bytes, unpack: Callable[[bytes], list[Any]]) -> str:
+    """Return the summary of packed values, unless they are many, or malformed."""
+    if len(data) <= _LONGEST_UNPACKED:
+        trees = pb.Event()
+        try:
+            encode_args(unpack(data), trees.args)
+        except DataCloneError:
+            pass  # who has to read it will tell
+        else:
+            return summary(trees.args, _LONGEST_ARGS)
+    return f"<{len(data):,} bytes, packed>"
 
 
 def _failure(failure: pb.Failure) -> str:

@@ -328,7 +328,7 @@ def stopped_page(path: Path, address: str) -> Generator[subprocess.Popen[str]]:
 def test_overloaded(write: Write) -> None:
     """Exactly a window of messages; who then does as it says loses none of them.
 
-    The text of 117 letters makes a message of 129 bytes.
+    The text of 116 letters makes a message of 129 bytes.
     """
     left = write("left.py", RELAYED_PAGE)
     earlier = write("earlier.py", "import renderer\nrenderer.connect()")
@@ -338,7 +338,7 @@ def test_overloaded(write: Write) -> None:
         from renderer import ipc, RemoteError
 
         try:
-            ipc.invoke("flood", 117 * "x").result()
+            ipc.invoke("flood", 116 * "x").result()
         except RemoteError as error:
             print(f"{error.type}: {error.message}")
         """,

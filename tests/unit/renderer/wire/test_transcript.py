@@ -46,6 +46,10 @@ def entries_of(
             Entry("error", "NO_LISTENER: no listener", id=3),
         ),
         (
+            pb.Message(id=3, reply=pb.Reply(packed=b"\x81\xa1a\xc4\x01b")),
+            Entry("reply", '{"a": <1 bytes>}', id=3),
+        ),
+        (
             pb.Message(id=3, reply=pb.Reply(packed=b"123")),
             Entry("reply", "<3 bytes, packed>", id=3),
         ),
@@ -58,6 +62,14 @@ def entries_of(
         (
             pb.Message(dropped=pb.Dropped(channel="x")),
             Entry("dropped", "1 messages", "x"),
+        ),
+        (
+            pb.Message(event=pb.Event(channel="x", packed=b"\x92\x01\xc0")),
+            Entry("send", "1, null", "x"),
+        ),
+        (
+            pb.Message(event=pb.Event(channel="x", packed=b"\xdb" + bytes(20_000))),
+            Entry("send", "<20,001 bytes, packed>", "x"),
         ),
         (
             pb.Message(event=pb.Event(channel="x", packed=b"123")),
