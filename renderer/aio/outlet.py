@@ -290,8 +290,9 @@ class AioOutlet:
     def was_written(self, receipt: int) -> bool:
         """Tell whether main may have got a message."""
         session = self._session
-        put = session is not None and receipt != 0
-        return put and session.outbox.was_written(receipt)
+        if session is None or not receipt:
+            return False
+        return session.outbox.was_written(receipt)
 
     # ---- waiting ---------------------------------------------------------------------
 

@@ -146,6 +146,16 @@ def goodbye_of(reason: pb.GoodbyeReason.ValueType, message: str) -> pb.Goodbye:
     return pb.Goodbye(reason=reason, message=printable(message[:_LONGEST_TEXT]))
 
 
+def goodbye_for_now(retry_after: float, address: str) -> pb.Goodbye:
+    """Return the Goodbye that ends a link only; see `Session.suspend`."""
+    return pb.Goodbye(
+        reason=pb.GOODBYE_REASON_SHUTDOWN,
+        may_resume=True,
+        retry_after_ms=round(retry_after * 1000),
+        address=address,
+    )
+
+
 def refusal(reason: pb.GoodbyeReason.ValueType, message: str) -> bytes:
     """Return main's frame to a link that gets no session."""
     goodbye = goodbye_of(reason, message)

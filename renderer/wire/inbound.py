@@ -9,7 +9,7 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.inbox import Inbox
-from renderer.wire.limits import MAX_NUMBER, Limits
+from renderer.wire.limits import MAX_NUMBER, Limits, Peer
 from renderer.wire.transfers import Reassembly
 
 
@@ -34,6 +34,11 @@ class Inbound:
         self._inbox = inbox
         self._limits = limits
         self._large: Reassembly | None = None  # from the first chunk on
+
+    def agree(self, peer: Peer) -> None:
+        """Take note of what both ends know."""
+        self.chunks = "chunks" in peer.features
+        self.lanes = "lanes" in peer.features
 
     def receive(
         self,

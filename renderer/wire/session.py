@@ -17,12 +17,11 @@ Nothing here is thread-safe: a shell with threads holds its own lock.
 from __future__ import annotations
 
 from math import inf
-from typing import final
+from typing import Final, final
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire import events
+from renderer.wire import events, frames
 from renderer.wire.errors import LocalProtocolError, RemoteProtocolError
-from renderer.wire.frames import goodbye_of, parse_request, parse_response
 from renderer.wire.greeting import (
     Admission,
     check_token,
@@ -41,6 +40,12 @@ from renderer.wire.state import ACCEPTS_MESSAGES, KEPT, RECEIVES, Input, State, 
 from renderer.wire.writer import Role, Writer
 
 _Frame = pb.StreamRequest | pb.StreamResponse
+
+# Shared, and never changed: there may be many sessions.
+_NO_HELLO: Final = pb.Hello()
+_NO_WELCOME: Final = pb.Welcome()
+_NO_ADMISSION: Final = Admission(b"", "", 0)
+_NO_PEER: Final = Peer()
 
 
 @final
@@ -68,13 +73,15 @@ class Session:
         self.role = role
         self.limits = limits
         self.state = State.NEW
-        self.peer = Peer()
-        self.welcome = pb.Welcome()
-        """The last Welcome said or heard."""
+        self.peer = _NO_PEER
+        self.welcome = _NO_WELCOME
+        """The last Welcome that a renderer has heard."""
         self.epoch = 0
         """Counts links; frames of an older one are discarded unread."""
-        self._hello = hello_of(hello or pb.Hello(), limits, resume=resume)
-        self._admission = admission or Admission(b"", "", 0)
+        self._hello = _NO_HELLO
+        if role is Role.RENDERER:
+            self._hello = hello_of(hello or _NO_HELLO, limits, resume=resume)
+        self._admission = admission or _NO_ADMISSION
         self._writer = Writer(role, limits)
         self._events: list[events.SessionEvent] = []
         self._attached = False
@@ -129,6 +136,7 @@ class Session:
         received: int | None = None
         if self.state is State.NEW:
             self.peer = peer_of_hello(hello, self.limits)
+            self._inbound.agree(self.peer)
         else:
             if not self.resumable:
                 raise LocalProtocolError("the session cannot be resumed")
@@ -139,8 +147,8 @@ class Session:
             received = self.inbox.received
         self.state = move(self.state, Input.ATTACH)
         self._expires = inf
-        self.welcome = welcome_of(self._admission, self.limits, self.peer, received)
-        epoch = self._begin_link(self.welcome, silent=False)
+        welcome = welcome_of(self._admission, self.limits, self.peer, received)
+        epoch = self._begin_link(welcome, silent=False)
         if received is not None:
             self._replay(hello.received)
         return epoch
@@ -218,10 +226,10 @@ class Session:
         try:
             frame: _Frame
             if self.role is Role.MAIN:
-                frame = parse_request(data)
+                frame = frames.parse_request(data)
                 self._hear_hello(frame)
             else:
-                frame = parse_response(data)
+                frame = frames.parse_response(data)
                 self._hear_welcome(frame)
             self._first_frame = False
             # Each step may end the session; nothing follows then.
@@ -255,6 +263,7 @@ class Session:
             self.peer = peer_of_welcome(welcome, self.limits, resume=self._hello.resume)
             if self._established:
                 self._start_over()
+            self._inbound.agree(self.peer)
         elif not self._established:
             raise RemoteProtocolError("welcome resumes what never was a session")
         else:
@@ -290,8 +299,6 @@ class Session:
         first = frame.first if frame.HasField("first") else None
         if first is None and (self.role is Role.RENDERER or self.peer.resume):
             raise RemoteProtocolError("a frame with messages must carry first")
-        self._inbound.chunks = "chunks" in self.peer.features
-        self._inbound.lanes = "lanes" in self.peer.features
         # After our own Goodbye nothing is consumed: the ack in it is final.
         self._inbound.closing = self.state is State.CLOSING
         unknown = self._inbound.receive(first, frame.messages, size, self._events)
@@ -325,12 +332,11 @@ class Session:
         return self.outbox.admits(parcel, self.peer, overshoot=overshoot)
 
     def put(self, parcel: Parcel, *, overshoot: bool = False) -> int:
-        """Put a message on the session; return its receipt: see `was_written`.
+        """Put a message on the session; return its receipt: see `Outbox`.
 
-        It is delivered exactly once, and in the order of its lane, while both processes
+        It is delivered exactly once and in the order of its lane while both processes
         live and the session lasts; otherwise it is counted in `Ended.unconfirmed` or
-        `Gap.sent_unconfirmed`. A cancel overtakes what its lane holds up; it stops a
-        call that is still held up, or on its way in chunks, on this end.
+        `Gap.sent_unconfirmed`. A cancel may stop its call on this end already.
 
         Args:
             parcel: the message.
@@ -355,13 +361,6 @@ class Session:
         message = "replies pile up: nothing is acked"
         self._break(pb.GOODBYE_REASON_OVERLOADED, message)
         return True
-
-    def was_written(self, receipt: int) -> bool:
-        """Tell whether the peer may have got a message, by what `put` returned.
-
-        A receipt is never 0, and above 0 if it is the message's number.
-        """
-        return self.outbox.was_written(receipt)
 
     @property
     def congested(self) -> bool:
@@ -408,7 +407,7 @@ class Session:
         """
         answer = self.state is State.DRAINING
         self.state = move(self.state, Input.SAY_GOODBYE)
-        self._writer.part(goodbye_of(reason, message))
+        self._writer.part(frames.goodbye_of(reason, message))
         if not answer:
             self._ending.reason, self._ending.message = int(reason), message
         if self.state is State.CLOSED:
@@ -428,11 +427,7 @@ class Session:
         """
         if not (self._attached and self._established and self.resumable):
             raise LocalProtocolError("the session cannot be suspended")
-        goodbye = goodbye_of(pb.GOODBYE_REASON_SHUTDOWN, "")
-        goodbye.may_resume = True
-        goodbye.retry_after_ms = round(retry_after * 1000)
-        goodbye.address = address
-        self._writer.part(goodbye)
+        self._writer.part(frames.goodbye_for_now(retry_after, address))
 
     def _hear_goodbye(self, goodbye: pb.Goodbye, now: float) -> None:
         retry_after = goodbye.retry_after_ms / 1000
@@ -465,7 +460,7 @@ class Session:
         error: RemoteProtocolError | None = None,
     ) -> None:
         self.state = move(self.state, Input.BREAK)
-        self._writer.break_off(goodbye_of(reason, message))
+        self._writer.break_off(frames.goodbye_of(reason, message))
         self._ending.reason, self._ending.message = int(reason), message
         self._ending.error = error
         self._announce_end()

@@ -15,7 +15,7 @@ from renderer.wire import events
 from renderer.wire.errors import LocalProtocolError, Overloaded, PayloadTooLarge
 from renderer.wire.lanes import Mark
 from renderer.wire.parcel import Parcel
-from renderer.wire.session import Session
+from renderer.wire.session import Role, Session
 from renderer.wire.state import State
 
 
@@ -151,7 +151,8 @@ class End:
         lane = CANCELS if key.startswith("cancel") else parcel.lane
         self.life.sent.append(Sent(key, receipt, parcel.counted, lane))
         # Before Welcome, a renderer reckons with the default limits.
-        self.life.early |= not self.session.welcome.token
+        renderer = self.session.role is Role.RENDERER
+        self.life.early |= renderer and not self.session.welcome.token
         if parcel.counted and not alone:
             factor = self.session.limits.overshoot if overshoot else 1
             assert outbox.outstanding <= peer.window_messages * factor
@@ -159,9 +160,9 @@ class End:
 
     def stopped_by(self, key: str) -> Sent | None:
         """Return the call that a cancel stops on this end, if it is one and can."""
-        call = key.replace("cancel", "call")
+        call, outbox = key.replace("cancel", "call"), self.session.outbox
         for sent in self.life.sent if call != key else ():
-            held = sent.receipt < 0 and not self.session.was_written(sent.receipt)
+            held = sent.receipt < 0 and not outbox.was_written(sent.receipt)
             if sent.key == call and held:
                 return sent
         return None

@@ -259,9 +259,9 @@ def test_a_large_message_goes_in_chunks() -> None:
     pair.open()
     pair.main.take_events()
     receipt = pair.renderer.put(event("big", size=9_000))
-    assert not pair.renderer.was_written(receipt)
+    assert not pair.renderer.outbox.was_written(receipt)
     pair.flow()
-    assert pair.renderer.was_written(receipt)
+    assert pair.renderer.outbox.was_written(receipt)
     (arrived,) = pair.main.take_events()
     assert isinstance(arrived, events.Arrived)
     assert arrived.number == 5

@@ -15,9 +15,7 @@ def reassembly() -> Reassembly:
 def cut(parcel: Parcel, size: int = 2_000) -> list[pb.Chunk]:
     starts = range(0, len(parcel.data), size)
     chunks = [
-        pb.Chunk(
-            transfer=1, data=parcel.data[start : start + size], reply=parcel.reply
-        )
+        pb.Chunk(transfer=1, data=parcel.data[start : start + size], reply=parcel.reply)
         for start in starts
     ]
     chunks[-1].last = True
@@ -176,7 +174,10 @@ def test_lanes_have_transfers_of_their_own(reassembly: Reassembly) -> None:
     for lane in (2, 0, 3, 1):
         assert reassembly.holds(lane)
         last = chunk(lane + 1, data[lane][2_000:], last=True)
-        assert reassembly.add(lane, last) == ("event", pb.Message.FromString(data[lane]))
+        assert reassembly.add(lane, last) == (
+            "event",
+            pb.Message.FromString(data[lane]),
+        )
         assert not reassembly.holds(lane)
 
 
