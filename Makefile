@@ -29,8 +29,9 @@ generate: ## rebuild generated/ from proto/
 docs: ## the API reference, out of the docstrings, into build/api
 	$(PYTHON) -W error tests/readme/reference.py build/api
 
+# The folder and not the package: coverage would import that, and msgpack with it, twice.
 wire-coverage: ## every branch of renderer/wire, by its own unit tests
-	$(BIN)/coverage run --branch --source=renderer.wire -m pytest -n0 tests/unit/renderer/wire && $(BIN)/coverage report --fail-under=100
+	$(BIN)/coverage run --branch --source=renderer/wire -m pytest -n0 tests/unit/renderer/wire && $(BIN)/coverage report --fail-under=100
 
 wheel: ## build, look inside, and run the demo from an empty environment
 	$(PYTHON) -m build && $(PYTHON) -m pytest -m "" tests/packaging

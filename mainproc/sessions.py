@@ -175,7 +175,9 @@ class Sessions:
                     )
                 args = messages.read_args(request)
                 call = self._begin(request, args, timeout)
-                return messages.sync_response(await self._reply(call, request.id))
+                reply = await self._reply(call, request.id)
+                packed = request.HasField("packed")
+                return messages.sync_response(reply, packed=packed)
             except DataCloneError as error:
                 return messages.sync_response(messages.refusal(0, error))
 
@@ -187,6 +189,8 @@ class Sessions:
         if request.messages:
             raise RemoteProtocolError("messages beside a sync message are not taken")
         if not request.token:
+            if request.HasField("packed"):  # nothing was agreed on
+                raise RemoteProtocolError("packed values need a session")
             return self._serve_one_shot(request.channel, args, timeout)
         connection = self._connections.get(request.token)
         if connection is None or not connection.open:

@@ -260,14 +260,21 @@ def parse_sync_response(data: bytes) -> pb.SendSyncResponse:
         raise RemoteProtocolError(f"malformed response: {error}") from None
 
 
-def sync_response(reply: Parcel) -> bytes:
-    """Return the unary response that says the same as a reply on the stream."""
+def sync_response(reply: Parcel, *, packed: bool = False) -> bytes:
+    """Return the unary response that says the same as a reply on the stream.
+
+    Args:
+        reply: the reply.
+        packed: the request was packed, so the response may be.
+    """
     said = pb.Message.FromString(reply.data).reply
     response = pb.SendSyncResponse()
-    if said.HasField("packed"):
-        response.packed = said.packed
+    if said.HasField("failure"):
+        response.failure.CopyFrom(said.failure)
     elif said.HasField("value"):
         response.value.CopyFrom(said.value)
+    elif packed:
+        response.packed = said.packed
     else:
-        response.failure.CopyFrom(said.failure)
+        encode_value(unpack_value(said.packed), response.value)
     return response.SerializeToString()

@@ -17,6 +17,7 @@ from renderer.wire.ext import INT64_MAX, Opaque, malformed, read_payload
 from renderer.wire.limits import MAX_DEPTH
 from renderer.wire.packed_depth import is_shallow
 from renderer.wire.paths import Refusal, too_deep
+from renderer.wire.plain import class_of
 from renderer.wire.values_build import (
     Ancestors,
     are_distinct,
@@ -40,8 +41,8 @@ def unpack_args(data: bytes) -> list[Any]:
     """
     try:
         args: Any = _unpack(data, strict_map_key=False, ext_hook=_read_in_place)
-        if type(args) is list and (
-            _SCALARS.issuperset(map(type, args)) or _is_exact(data)
+        if class_of(args) is list and (
+            _SCALARS.issuperset(map(class_of, args)) or _is_exact(data)
         ):
             return args
     except Exception:  # whatever it is: the second reading tells what, and where
@@ -49,7 +50,7 @@ def unpack_args(data: bytes) -> list[Any]:
     out: list[Any] = []
     try:
         args = _raw(data)
-        if type(args) is not list:
+        if class_of(args) is not list:
             raise Refusal("packed arguments are an array")
         _read_into(out, args, 1, [])
     except Refusal as refusal:
@@ -69,7 +70,7 @@ def unpack_value(data: bytes, path: str = "value") -> Any:
     """
     try:
         value: Any = _unpack(data, strict_map_key=False, ext_hook=_read_in_place)
-        if type(value) in _SCALARS or _is_exact(data):
+        if class_of(value) in _SCALARS or _is_exact(data):
             return value
     except Exception:  # as above
         pass
@@ -93,10 +94,10 @@ class _NotInPlace(Exception):
 def _read_in_place(code: int, data: bytes) -> Any:
     """Return the value of an ext if it has no ties to what is around it."""
     items: Any = _unpack(data)
-    if type(items) is not list:
+    if class_of(items) is not list:
         raise _NotInPlace
     if code == pb.EXT_SET:
-        if _SCALARS.issuperset(map(type, items)) and are_distinct(items):
+        if _SCALARS.issuperset(map(class_of, items)) and are_distinct(items):
             return set(items)
     elif code in _IN_PLACE:
         value = read_payload(code, items)
@@ -124,6 +125,7 @@ _IN_PLACE: Final = {
     pb.EXT_BIG_INTEGER,
     pb.EXT_TYPED_ARRAY,
 }
+_TIMESTAMP: Final = -1
 _HASHABLE_FORMATS: Final = "bBc"
 # The ends of the headers of ext -1, for the three lengths that a timestamp has.
 _TIMESTAMPS: Final = (b"\xd6\xff", b"\xd7\xff", b"\x04\xff", b"\x08\xff", b"\x0c\xff")
@@ -159,21 +161,27 @@ def _raw(data: bytes) -> Any:
         return _unpack(
             data, strict_map_key=False, object_pairs_hook=_Pairs, ext_hook=_Ext
         )
-    except msgpack.StackError:
-        raise too_deep(MAX_DEPTH) from None
     except ValueError as error:
-        raise Refusal(f"malformed MessagePack: {_reason(error)}") from None
+        raise _refusal(error) from None
 
 
-def _reason(error: ValueError) -> str:
-    if isinstance(error, msgpack.ExtraData):  # whose own text shows all of the data
-        return "bytes behind the end"
-    return str(error) or type(error).__name__
+def _refusal(error: ValueError) -> Refusal:
+    name = type(error).__name__
+    if name == "StackError":
+        return too_deep(MAX_DEPTH)
+    return Refusal(f"malformed MessagePack: {_REASONS.get(name, error)}")
+
+
+# By name: their own texts are empty, or show all of the data.
+_REASONS: Final = {
+    "ExtraData": "bytes behind the end",
+    "FormatError": "a byte that begins no value",
+}
 
 
 def _payload(code: int, data: bytes) -> list[Any]:
     items = _raw(data)
-    if type(items) is not list:
+    if class_of(items) is not list:
         raise malformed(code)
     return items
 
@@ -185,7 +193,7 @@ def _read_into(
     append = out.append
     try:
         for raw in raws:
-            cls = type(raw)
+            cls = class_of(raw)
             if cls is int:
                 # What is beyond 64 bits with a sign is a big integer in short.
                 if raw > INT64_MAX and level > MAX_DEPTH:
@@ -203,15 +211,14 @@ def _read_into(
 def _read_container(raw: Any, level: int, around: Ancestors) -> Any:
     if level > MAX_DEPTH:
         raise too_deep(MAX_DEPTH)
-    match raw:
-        case _Pairs():
-            return _read_pairs(raw, level, around)
-        case list():
-            return build_list(_read_into, raw, level, around)
-        case _Ext():
-            return _read_ext(raw, level, around)
-        case _:
-            raise Refusal("MessagePack's own timestamp is not used")
+    cls = class_of(raw)
+    if cls is _Pairs:
+        return _read_pairs(raw, level, around)
+    if cls is list:
+        return build_list(_read_into, raw, level, around)
+    if cls is _Ext:
+        return _read_ext(raw, level, around)
+    raise refuse_ext(_TIMESTAMP)  # which msgpack has read unasked
 
 
 def _read_pairs(raw: _Pairs, level: int, around: Ancestors) -> Any:

@@ -39,13 +39,17 @@ def _fits_below(levels: int, data: bytes) -> bool:
     unpacker.feed(data)
     try:
         unpacker.skip()  # makes no objects
-    except msgpack.StackError:
+    except ValueError:  # the data is well-formed, so it is the stack
         return False
     return True
 
 
-# msgpack without its extension in C has no such stack, nor may a later one have it.
-_CAN_COUNT: Final = _fits_below(_STACK, b"\xc0") and not _fits_below(_STACK, b"\x90")
+def can_count() -> bool:
+    """Tell whether msgpack has the stack that is counted on: its extension in C has."""
+    return _fits_below(_STACK, b"\xc0") and not _fits_below(_STACK, b"\x90")
 
 
-__all__ = ("SHALLOW", "is_shallow")
+_CAN_COUNT: Final = can_count()
+
+
+__all__ = ("SHALLOW", "can_count", "is_shallow")

@@ -145,10 +145,19 @@ def test_a_packed_request_and_its_response() -> None:
     request = messages.sync_request("c", [1, (2,)], packed=True)
     assert (request.packed, len(request.args)) == (b"\x92\x01\x91\x02", 0)
     assert messages.read_args(request) == [1, [2]]
-    response = messages.sync_response(messages.reply(0, "pong", packed=True))
+    reply = messages.reply(0, "pong", packed=True)
+    response = messages.sync_response(reply, packed=True)
     result = pb.SendSyncResponse.FromString(response)
     assert result == pb.SendSyncResponse(packed=b"\xa4pong")
     assert messages.read_result(result, "c") == "pong"
+
+
+def test_a_response_is_packed_only_if_the_request_was() -> None:
+    for packed in (False, True):
+        reply = messages.reply(0, "pong", packed=packed)
+        response = messages.sync_response(reply)
+        result = pb.SendSyncResponse.FromString(response)
+        assert result == pb.SendSyncResponse(value=pb.Value(string_value="pong"))
 
 
 def test_a_request_that_cannot_be_packed_is_a_tree() -> None:
