@@ -39,12 +39,14 @@ def unpack_args(data: bytes) -> list[Any]:
     Raises:
         DataCloneError: they are malformed; `path` says which part of them.
     """
+    args: Any
     try:
-        args: Any = _unpack(data, strict_map_key=False, ext_hook=_read_in_place)
+        args = _unpack(data, strict_map_key=False, ext_hook=_read_in_place)
         if class_of(args) is list and (
             _SCALARS.issuperset(map(class_of, args)) or _is_exact(data)
         ):
-            return args
+            done: list[Any] = args
+            return done
     except Exception:  # whatever it is: the second reading tells what, and where
         pass
     out: list[Any] = []
@@ -180,9 +182,10 @@ _REASONS: Final = {
 
 
 def _payload(code: int, data: bytes) -> list[Any]:
-    items = _raw(data)
-    if class_of(items) is not list:
+    raw = _raw(data)
+    if class_of(raw) is not list:
         raise malformed(code)
+    items: list[Any] = raw
     return items
 
 
