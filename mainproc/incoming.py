@@ -195,6 +195,7 @@ class Incoming:
         id: int,
         after: int,
         timeout: float,
+        packed: bool,
     ) -> UnaryCall:
         """Dispatch a sync message that came outside the stream.
 
@@ -205,6 +206,7 @@ class Incoming:
             id: what a retry of it has in common with it; 0: it is not retried.
             after: dispatch it when everything up to this number is consumed.
             timeout: seconds its caller waits.
+            packed: its caller reads a packed response.
 
         Raises:
             Forgotten: it may have been run before.
@@ -215,7 +217,11 @@ class Incoming:
             if not self.turns.admits_unary(size, self._ipc.limits):
                 raise Overloaded("too many sync messages wait outside the stream")
             call = UnaryCall(
-                channel, home=self._home, timeout=timeout, default=self._ipc.default
+                channel,
+                home=self._home,
+                timeout=timeout,
+                default=self._ipc.default,
+                packed=packed,
             )
             self.work.watch(call)
             run = functools.partial(self._run_unary, call, args)

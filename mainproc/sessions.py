@@ -202,6 +202,7 @@ class Sessions:
             id=request.id,
             after=request.after,
             timeout=timeout,
+            packed=request.HasField("packed"),
         )
 
     def _serve_one_shot(

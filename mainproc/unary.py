@@ -36,10 +36,17 @@ class UnaryCall(SyncCall):
         home: main's loop.
         timeout: seconds its caller waits.
         default: converts results that have no form on the wire.
+        packed: the caller reads packed values.
     """
 
     def __init__(
-        self, channel: str, *, home: Home, timeout: float, default: Default | None
+        self,
+        channel: str,
+        *,
+        home: Home,
+        timeout: float,
+        default: Default | None,
+        packed: bool = False,
     ) -> None:
         super().__init__(
             0,
@@ -48,6 +55,7 @@ class UnaryCall(SyncCall):
             deadline=home.loop.time() + timeout,
             send=self._deliver,
             default=default,
+            packed=packed,
         )
         self.begun = False
         """Its listeners were called."""

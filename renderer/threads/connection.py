@@ -210,7 +210,9 @@ class Connection:
     ) -> Any:
         """Like `send_sync`, beside the stream, behind what was put on it so far."""
         self.exchange.check()
-        request = messages.sync_request(channel, args, default)
+        request = messages.sync_request(
+            channel, args, default, packed=self._session.peer.packed
+        )
         after = self.exchange.number_of_last(deadline)
         if after is None:
             raise no_reply(channel, deadline)

@@ -11,6 +11,7 @@ from grpc import aio
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain, NoListener, ReplyNeverSent
+from renderer.wire import messages
 from renderer.wire.limits import Limits
 from tests.integration.main_support import (
     RawPage,
@@ -127,6 +128,28 @@ async def test_after() -> None:
         response = await asyncio.wait_for(reply, 10)
         assert [item.int_value for item in response.value.items] == [1, 2, 3]
         await page.until(lambda: page.events() == [("on the stream", [])])
+
+
+async def test_a_packed_request_may_have_a_packed_response() -> None:
+    ipc = IpcMain()
+
+    @ipc.on("echo")
+    def _(event: Any, arg: Any) -> None:
+        event.return_value = arg
+
+    async with (
+        serving(ipc) as (_main, channel),
+        raw_page(channel, encodings=[pb.ENCODING_PACKED]) as page,
+    ):
+        token = page.frames[0].welcome.token
+        assert page.frames[0].welcome.encodings == [pb.ENCODING_PACKED]
+        request = messages.sync_request("echo", [{"a": [1]}], packed=True)
+        request.token = token
+        response = await page.stub.SendSync(request)
+        assert response.WhichOneof("result") == "packed"
+        assert messages.read_result(response, "echo") == {"a": [1]}
+        response = await send_sync(page, "echo", {"a": [1]}, token=token)
+        assert response.WhichOneof("result") == "value"
 
 
 async def test_an_unknown_token() -> None:
