@@ -62,12 +62,16 @@ class Piece:
         transfer: the number of its transfer.
         start: where the chunk begins in it.
         end: where it ends.
+        spared: its bytes take no room in the window.
     """
 
-    __slots__ = ("_end", "_start", "_transfer", "parcel")
+    __slots__ = ("_end", "_start", "_transfer", "parcel", "spared")
 
-    def __init__(self, parcel: Parcel, transfer: int, start: int, end: int) -> None:
+    def __init__(
+        self, parcel: Parcel, transfer: int, start: int, end: int, *, spared: bool
+    ) -> None:
         self.parcel: Final = parcel
+        self.spared: Final = spared
         self._transfer = transfer
         self._start = start
         self._end = end
@@ -80,7 +84,7 @@ class Piece:
     @property
     def price(self) -> int:
         """The bytes that it takes of the window."""
-        return self._end - self._start + CHUNK_OVERHEAD
+        return 0 if self.spared else self._end - self._start + CHUNK_OVERHEAD
 
     def parts(self) -> tuple[bytes, memoryview, bytes]:
         """Return the chunk as an entry of a frame, in parts."""

@@ -47,14 +47,18 @@ class Held:
         parcel: the message.
         receipt: what its sender knows it by.
         chunk: the bytes of one chunk; 0 if the message needs none.
+        spared: its bytes take no room in the window.
     """
 
-    __slots__ = ("chunk", "parcel", "receipt", "start", "transfer")
+    __slots__ = ("chunk", "parcel", "receipt", "spared", "start", "transfer")
 
-    def __init__(self, parcel: Parcel, receipt: int, chunk: int) -> None:
+    def __init__(
+        self, parcel: Parcel, receipt: int, chunk: int, *, spared: bool
+    ) -> None:
         self.parcel: Final = parcel
         self.receipt: Final = receipt
         self.chunk: Final = chunk
+        self.spared: Final = spared
         self.transfer = 0
         """The number of the transfer; 0 until it has begun."""
         self.start = 0
@@ -69,7 +73,8 @@ class Held:
         """Return the next chunk."""
         start = self.start
         self.start = min(start + self.chunk, len(self.parcel.data))
-        return Piece(self.parcel, self.transfer, start, self.start)
+        parcel, transfer = self.parcel, self.transfer
+        return Piece(parcel, transfer, start, self.start, spared=self.spared)
 
 
 @final

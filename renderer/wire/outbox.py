@@ -40,6 +40,8 @@ class Outbox:
         "_passed",
         "_queued",
         "_receipts",
+        "_spared_reply",
+        "_spared_message",
         "_stuck",
         "_stuck_at",
         "_transfers",
@@ -71,6 +73,9 @@ class Outbox:
         self._unacked: list[Item] = []
         self._lanes: Lanes | None = None
         self._transfers = 0  # so many, before `_lanes`
+        # One large message, and one large reply, are under way whose bytes take no room:
+        # otherwise one of 64 MiB would hold up all others until it is acked.
+        self._spared_message = self._spared_reply = 0  # their bytes
         self._receipts = 0  # the last that was no number
         self._passed = 0  # the weight of what has passed large messages by
         self.written = 0
@@ -92,6 +97,8 @@ class Outbox:
             return True  # one larger than the window may go alone
         factor = self._limits.overshoot if overshoot else 1
         messages, size = price(len(parcel.data), self._limits, peer)
+        if messages > 1 and not self._spared_message:
+            size = 0
         return (
             self.outstanding + messages <= peer.window_messages * factor
             and self.outstanding_bytes + size <= peer.window_bytes * factor
@@ -139,10 +146,24 @@ class Outbox:
             return self._put_past(parcel)
         if lanes is None:
             lanes = self._lanes = Lanes(self._transfers, peer.max_message_bytes)
-        receipt = self._receipt()
-        lanes.hold(Held(parcel, receipt, chunk))
-        self._charge_left(parcel.counted, size, chunk, 1)
-        return receipt
+        spared = bool(chunk) and self._spare(parcel)
+        held = Held(parcel, self._receipt(), chunk, spared=spared)
+        lanes.hold(held)
+        self._charge_left(held, 1)
+        return held.receipt
+
+    def _spare(self, parcel: Parcel) -> bool:
+        """Tell whether a large message's bytes take no room; if so, no other's do."""
+        if self._spared_message if parcel.counted else self._spared_reply:
+            return False
+        self._set_spared(parcel, len(parcel.data))
+        return True
+
+    def _set_spared(self, parcel: Parcel, size: int) -> None:
+        if parcel.counted:
+            self._spared_message = size
+        else:
+            self._spared_reply = size
 
     def _put_past(self, parcel: Parcel) -> int:
         """Queue a message on a lane on which nothing waits."""
@@ -161,7 +182,9 @@ class Outbox:
         held, items = lanes.withdraw(call_id(parcel.data), self.last)
         if held is None:
             return self._put_past(parcel)
-        self._charge_left(True, held.left, held.chunk, -1)
+        self._charge_left(held, -1)
+        if held.spared:
+            self._set_spared(held.parcel, 0)
         if held.transfer:
             self._charge(items[0], 1)  # the end of the transfer
         self._extend(items, lanes)
@@ -237,7 +260,7 @@ class Outbox:
     @property
     def backlog(self) -> str:
         """What waits for the peer's ack, for people: "65,536 messages (8.1 MiB)"."""
-        mib = self.outstanding_bytes / MIB
+        mib = (self.outstanding_bytes + self._spared_message) / MIB
         return f"{self.outstanding:,} messages ({mib:.1f} MiB)"
 
     # ---- writing ---------------------------------------------------------------------
@@ -367,18 +390,20 @@ class Outbox:
         if type(item) is Piece:
             size, parcel = item.price, item.parcel
             self._unfinished += sign * (parcel.counted and not item.last)
+            if item.spared and item.last:
+                self._set_spared(parcel, 0)
         else:
             parcel = item
             size = len(parcel.data)
         self._book(parcel.counted, sign, sign * size)
 
-    def _charge_left(self, counted: bool, size: int, chunk: int, sign: int) -> None:
+    def _charge_left(self, held: Held, sign: int) -> None:
         """Take room, or give it back, for what has no number yet of a message."""
-        messages = 1
-        if chunk:
-            messages, size = price_in_chunks(size, chunk)
+        messages, size, counted = 1, held.left, held.parcel.counted
+        if held.chunk:
+            messages, size = price_in_chunks(size, held.chunk)
         self._unfinished += sign * (messages - 1) * counted
-        self._book(counted, sign * messages, sign * size)
+        self._book(counted, sign * messages, 0 if held.spared else sign * size)
 
     def _book(self, counted: bool, messages: int, size: int) -> None:
         if counted:

@@ -68,7 +68,9 @@ def test_a_piece_is_protobufs_own_chunk(
     lane: int, transfer: int, reply: bool, start: int, end: int
 ) -> None:
     data = bytes(index & 0xFF for index in range(5_000))
-    piece = Piece(Parcel(data, not reply, reply, lane), transfer, start, end)
+    piece = Piece(
+        Parcel(data, not reply, reply, lane), transfer, start, end, spared=False
+    )
     last = end == 5_000
     chunk = pb.Chunk(transfer=transfer, data=data[start:end], last=last, reply=reply)
     message = pb.Message(lane=lane, chunk=chunk)
@@ -80,7 +82,7 @@ def test_a_piece_is_protobufs_own_chunk(
 
 def test_a_piece_holds_no_copy_of_its_bytes() -> None:
     data = bytes(5_000)
-    part = Piece(Parcel(data, True, False), 1, 10, 20).parts()[1]
+    part = Piece(Parcel(data, True, False), 1, 10, 20, spared=True).parts()[1]
     assert isinstance(part, memoryview)
     assert part.obj is data
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
@@ -165,18 +167,54 @@ def books(outbox: Outbox) -> tuple[int, int, int, int]:
 def test_room_is_taken_when_it_is_put_and_given_back_by_the_chunk(
     outbox: Outbox,
 ) -> None:
+    put(outbox, event("spared", 9, BIG))
+    before = books(outbox)
+    assert before == (5, 0, 1, 0)
+    write(outbox, 4)
     parcel = event("big", 1, BIG)
     put(outbox, parcel, reply(1, 1, BIG))
     size = len(parcel.data)
-    assert books(outbox) == (5, size + 5 * 32, 1, 5)
-    write(outbox, 2)
-    outbox.ack(2)
+    assert books(outbox) == (10, size + 5 * 32, 2, 5)
+    write(outbox, 3)
+    outbox.ack(7)
     assert books(outbox) == (3, size + 3 * 32 - 4 * KIB, 1, 5)
     write_all(outbox)
-    outbox.ack(5)
-    assert books(outbox) == (0, 0, 0, 5)
     outbox.ack(10)
+    assert books(outbox) == (0, 0, 0, 5)
+    outbox.ack(15)
     assert books(outbox) == (0, 0, 0, 0)
+
+
+def test_the_bytes_of_one_large_message_take_no_room(outbox: Outbox) -> None:
+    peer = replace(PEER, window_bytes=10_000)
+    for large in (event("", 1, 40_000), event("", 2, 40_000)):
+        outbox.put(event("small"), peer)
+        assert outbox.admits(large, peer)
+        outbox.put(large, peer)
+        assert outbox.outstanding_bytes < 100
+        assert outbox.backlog == "21 messages (0.0 MiB)"
+        assert not outbox.admits(event("", 3, 40_000), peer)
+        outbox.put(event("", 3, BIG), peer)
+        assert BIG < outbox.outstanding_bytes < 10_000
+        write_all(outbox)
+        outbox.ack(outbox.last)
+        assert outbox.outstanding_bytes == 0
+
+
+def test_nor_do_those_of_one_large_reply(outbox: Outbox) -> None:
+    peer = replace(PEER, window_bytes=10_000)
+    outbox.put(reply(1, 1, 40_000), peer)
+    outbox.put(event("", 1, 40_000), peer)
+    assert not outbox.exceeds(peer)
+    outbox.put(reply(2, 1, 40_000), peer)
+    assert outbox.exceeds(peer)
+
+
+def test_a_spared_call_that_is_withdrawn_spares_another(outbox: Outbox) -> None:
+    for id in (1, 2):
+        put(outbox, call(id, 1, BIG))
+        assert outbox.outstanding_bytes == 0
+        put(outbox, cancel(id))
 
 
 def test_what_waits_counts_for_the_last_number(outbox: Outbox) -> None:

@@ -137,7 +137,7 @@ def test_what_the_chunks_add_is_paid_for(outbox: Outbox) -> None:
         max_frame_bytes=4_096,
         features=frozenset({"chunks"}),
     )
-    put(outbox, event())
+    outbox.put(event(size=20_000), peer)  # the one that is spared
     assert not outbox.admits(event(size=9_900), peer)
     assert outbox.admits(event(size=9_500), peer)
     outbox.put(event(size=9_500), peer)
