@@ -80,6 +80,7 @@ class Outlet:
         self._writer: Drive | None = None
         self._written: asyncio.Future[None] | None = None  # done when it rests
         self._writing = False
+        self._again = False  # there may be something to write after what is written
         self._flush_scheduled = False
         self._ack_timer: asyncio.TimerHandle | None = None
         self._room: list[asyncio.Future[None]] = []
@@ -136,30 +137,26 @@ class Outlet:
             Overloaded: the renderer's window is full.
             PayloadTooLarge: the renderer does not take messages of this size.
         """
-        if is_mine(self.lock):  # this is a finalizer
+        lock, session = self.lock, self._session
+        if is_mine(lock):  # this is a finalizer
             self._home.later(self._send_late, parcel, noted)
             return self.open
-        with self.lock:
-            if not self.open:
+        with lock:
+            if session.state not in ACCEPTS_MESSAGES:
                 return False
             try:
-                receipt = self._put(parcel, overshoot)
+                receipt = session.put(parcel)
+            except Overloaded:
+                if not (overshoot or self._may_overshoot()):
+                    raise
+                receipt = session.put(parcel, overshoot=True)
             except LocalProtocolError:
-                pass  # that was a reply too many
-            else:
-                if noted is not None:
-                    noted(receipt)
-                return True
-        self._home.later(self._on_broken)
-        return False
-
-    def _put(self, parcel: Parcel, overshoot: bool) -> int:
-        try:
-            return self._session.put(parcel)
-        except Overloaded:
-            if overshoot or self._may_overshoot():
-                return self._session.put(parcel, overshoot=True)
-            raise
+                receipt = 0  # that was a reply too many
+            if receipt and noted is not None:
+                noted(receipt)
+        if not receipt:
+            self._home.later(self._on_broken)
+        return receipt != 0
 
     def _send_late(self, parcel: Parcel, noted: Callable[[int], object] | None) -> None:
         try:
@@ -212,12 +209,18 @@ class Outlet:
         self._flush_scheduled = False
         if self._link is None:
             return
-        if not self._writing:
-            frame = self._next_frame()
-            if frame is not None:
-                self._start_writing(self._link, frame)
+        if self._writing:
+            self._again = True
+            return
+        frame = self._next_frame()
+        if frame is not None:
+            self._start_writing(self._link, frame)
+        if self._ack_timer is None:
+            self._watch_ack()
+
+    def _watch_ack(self) -> None:
         deadline = self._session.deadline
-        if deadline is not None and self._ack_timer is None:
+        if deadline is not None:
             self._ack_timer = self._home.loop.call_at(deadline, self._ack_due)
 
     def _ack_due(self) -> None:
@@ -235,7 +238,8 @@ class Outlet:
                 await link.write(frame)
                 if not self._session.peer.acks:
                     self._on_taken()
-                frame = self._next_frame()
+                more = self._again or self._session.outbox.has_unwritten()
+                frame = self._next_frame() if more else None
         except ConnectionClosed:
             pass  # whoever reads this link is told, too
         except asyncio.CancelledError:
@@ -246,8 +250,11 @@ class Outlet:
             if self._written is not None:
                 self._written.set_result(None)
                 self._written = None
+        if self._ack_timer is None:
+            self._watch_ack()
         self._on_written()
 
     def _next_frame(self) -> bytes | None:
+        self._again = False
         with self.lock:
             return self._session.next_frame(self._home.loop.time())
