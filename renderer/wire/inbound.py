@@ -76,10 +76,10 @@ class Inbound:
                     self._settle(number, kind, message, out)
                 if kind == "event" or kind == "call":
                     counted = True
-                elif kind == "chunk" and not message.chunk.reply:
-                    counted = True
-                else:
+                elif kind != "chunk" or message.chunk.reply:
                     free.append(message)
+                else:
+                    counted = True
                 if kind is None and message.id:
                     unknown.append(message.id)
             number += 1
@@ -100,9 +100,9 @@ class Inbound:
         if kind == "chunk":
             self._take_chunk(number, lane, message.chunk, out)
             return
-        if self._large is not None and self._large.holds(lane):
-            if kind == "event" or kind == "call" or kind == "reply":
-                raise RemoteProtocolError(f"a {kind} stands between chunks")
+        between = self._large is not None and self._large.holds(lane)
+        if between and kind in ("event", "call", "reply"):
+            raise RemoteProtocolError(f"a {kind} stands between chunks")
         self._settle(number, kind, message, out)
 
     def _take_chunk(

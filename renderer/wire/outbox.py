@@ -40,8 +40,8 @@ class Outbox:
         "_passed",
         "_queued",
         "_receipts",
-        "_spared_reply",
         "_spared_message",
+        "_spared_reply",
         "_stuck",
         "_stuck_at",
         "_transfers",
@@ -73,9 +73,9 @@ class Outbox:
         self._unacked: list[Item] = []
         self._lanes: Lanes | None = None
         self._transfers = 0  # so many, before `_lanes`
-        # One large message, and one large reply, are under way whose bytes take no room:
-        # otherwise one of 64 MiB would hold up all others until it is acked.
-        self._spared_message = self._spared_reply = 0  # their bytes
+        # The bytes of one large message, and of one large reply, that take no room.
+        # Otherwise one of 64 MiB would hold up all others until it is acked.
+        self._spared_message = self._spared_reply = 0
         self._receipts = 0  # the last that was no number
         self._passed = 0  # the weight of what has passed large messages by
         self.written = 0

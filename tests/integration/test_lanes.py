@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,10 @@ async def test_a_large_result_holds_up_its_lane_only(
     ipc.handle("large", lambda event: bytes(LARGE))
     ipc.handle("small", lambda event: "small")
     settled: list[str] = []
+
+    def note(name: str, _: object) -> None:
+        settled.append(name)
+
     async with aio.IpcRenderer(address) as page:
         calls = {
             "large": page.invoke("large", lane=1),
@@ -124,7 +129,7 @@ async def test_a_large_result_holds_up_its_lane_only(
             "plain": page.invoke("small"),
         }
         for name, call in calls.items():
-            call.add_done_callback(lambda _, name=name: settled.append(name))
+            call.add_done_callback(partial(note, name))
         await asyncio.gather(*calls.values())
     assert settled == ["other", "plain", "large", "behind"]
 
