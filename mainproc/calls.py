@@ -40,6 +40,24 @@ class Call:
         lane: the call's, and so the reply's.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_deadline",
+        "_default",
+        "_home",
+        "_lane",
+        "_packed",
+        "_right_to_reply",
+        "_send",
+        "_timer",
+        "cancelled",
+        "channel",
+        "id",
+        "key",
+        "on_settled",
+        "task",
+    )
+
     def __init__(
         self,
         id: int,
@@ -99,7 +117,7 @@ class Call:
         Raises:
             DataCloneError: the result cannot be carried. Nothing is settled.
         """
-        if self.settled:
+        if not self._right_to_reply:
             return False
         packed, lane = self._packed, self._lane
         return self._settle(
@@ -149,7 +167,9 @@ class Call:
             return False
         if parcel is not None:
             self._reply(parcel)
-        self._home.call(self._settled)
+        # On the loop, there is nothing to end before `watch` has begun.
+        if self.on_settled is not None or not self._home.is_here():
+            self._home.call(self._settled)
         return True
 
     def _reply(self, parcel: Parcel) -> None:
@@ -173,6 +193,8 @@ class SyncCall(Call):
     or when all have finished and the event is gone: then nobody can set the return
     value any more.
     """
+
+    __slots__ = ("_event_gone", "_raised", "_returned", "_unfinished", "listeners")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -22,7 +22,7 @@ from renderer.wire.errors import RemoteProtocolError, quote
 from renderer.wire.frames import parse_hello
 from renderer.wire.greeting import Admission
 from renderer.wire.session import Session
-from renderer.wire.state import State
+from renderer.wire.state import ACCEPTS_MESSAGES, State
 from renderer.wire.writer import Role
 
 if TYPE_CHECKING:
@@ -149,9 +149,10 @@ class Connection:
         self._first = b""
         while frame is not None:
             with lock:
-                session.receive(session.epoch, frame, clock())
+                now = clock()
+                session.receive(session.epoch, frame, now)
                 happened = session.take_events()
-            self._handle(happened)
+            self._handle(happened, now)
             if self._over:
                 return False
             if session.inbox.overrun:
@@ -180,13 +181,13 @@ class Connection:
     def _handle_events(self) -> None:
         with self._outlet.lock:
             happened = self.session.take_events()
-        self._handle(happened)
+        self._handle(happened, self._home.loop.time())
 
-    def _handle(self, happened: list[events.SessionEvent]) -> None:
+    def _handle(self, happened: list[events.SessionEvent], now: float) -> None:
         turns = self._turns
         for event in happened:
             if type(event) is events.Arrived:
-                turns.put(event)
+                turns.put(event, now)
             elif type(event) is events.Acked:
                 self._acked()
             else:
@@ -246,7 +247,7 @@ class Connection:
     @property
     def open(self) -> bool:
         """Messages may be put on the session."""
-        return self._outlet.open
+        return self.session.state in ACCEPTS_MESSAGES
 
     @property
     def connected(self) -> bool:

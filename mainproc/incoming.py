@@ -136,7 +136,7 @@ class Incoming:
         return self._dispatcher.event(self._contents, body.channel, args)
 
     def _begin_call(self, arrived: Arrived) -> bool:
-        id, body = arrived.message.id, arrived.body
+        id, body = arrived.message.id, arrived.message.call
         arrived_at, cancelled = self.turns.take_call(id)
         if not self._line.open:
             return False  # nobody is left to reply to

@@ -93,13 +93,18 @@ class Turns:
         """Something still waits for its turn."""
         return bool(self._queue) or self._scheduled
 
-    def put(self, arrived: Arrived) -> None:
-        """Queue a message behind the others; `advance` dispatches it."""
+    def put(self, arrived: Arrived, now: float) -> None:
+        """Queue a message behind the others; `advance` dispatches it.
+
+        Args:
+            arrived: the message.
+            now: the loop's time at which it arrived.
+        """
         if self._stopped:
             return
         self._queue.append(arrived)
         if arrived.kind == "call":
-            self._calls[arrived.message.id] = self._home.loop.time()
+            self._calls[arrived.message.id] = now
             self._syncs += arrived.is_sync
 
     def cancel(self, id: int) -> None:
@@ -109,9 +114,13 @@ class Turns:
 
     def take_call(self, id: int) -> tuple[float, bool]:
         """Return when a call that is to begin arrived, and whether it was cancelled."""
-        cancelled = id in self._cancelled
+        at = self._calls.pop(id, None)
+        if at is None:  # another one of this id was before it in the queue
+            at = self._home.loop.time()
+        if not self._cancelled or id not in self._cancelled:
+            return at, False
         self._cancelled.discard(id)
-        return self._calls.pop(id, self._home.loop.time()), cancelled
+        return at, True
 
     def admits_unary(self, size: int, limits: Limits) -> bool:
         """Tell whether one more sync message outside the stream may wait here."""

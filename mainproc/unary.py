@@ -39,6 +39,8 @@ class UnaryCall(SyncCall):
         packed: the caller reads packed values.
     """
 
+    __slots__ = ("begun", "reply")
+
     def __init__(
         self,
         channel: str,
