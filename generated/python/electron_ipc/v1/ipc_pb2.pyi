@@ -235,7 +235,9 @@ class _ExtEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ext.ValueType], _
     that holds it. It may stand in a key, too.
     """
     EXT_MAP: _Ext.ValueType  # 9
-    """In MessagePack only, where it marks a CONTAINER_MAP: the pairs."""
+    """In MessagePack only: a CONTAINER_MAP whose keys its own maps cannot tell apart, or
+    which they would make an object. Key, value, key, value, …
+    """
 
 class Ext(_Ext, metaclass=_ExtEnumTypeWrapper):
     """Kinds of value that most languages have but protobuf does not. `items` holds
@@ -269,7 +271,9 @@ EXT_BACK_REFERENCE: Ext.ValueType  # 8
 that holds it. It may stand in a key, too.
 """
 EXT_MAP: Ext.ValueType  # 9
-"""In MessagePack only, where it marks a CONTAINER_MAP: the pairs."""
+"""In MessagePack only: a CONTAINER_MAP whose keys its own maps cannot tell apart, or
+which they would make an object. Key, value, key, value, …
+"""
 Global___Ext: _TypeAlias = Ext  # noqa: Y015
 
 @_typing.final
@@ -291,7 +295,7 @@ class SendSyncRequest(_message.Message):
     packed: _builtins.bytes
     """The arguments as one MessagePack array (PROTOCOL.md, "Packed values").
     Absent: `args` holds them. Only where Welcome.encodings named it; a request
-    without `token` uses `args`. The response uses the request's encoding.
+    without `token` uses `args`.
     """
     token: _builtins.bytes
     """The session this message belongs to: the token of its Welcome. Empty: none;
@@ -358,7 +362,7 @@ class SendSyncResponse(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     PACKED_FIELD_NUMBER: _builtins.int
     packed: _builtins.bytes
-    """The value as MessagePack, when the request was packed."""
+    """The value as MessagePack; only if the request was packed."""
     @_builtins.property
     def value(self) -> Global___Value:
         """What the listener set as return value."""
