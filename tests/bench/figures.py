@@ -64,6 +64,12 @@ FIGURES: Final = (
         "s",
         Side(RAW, "mib_64"),
     ),
+    Figure(
+        "invoke_beside_64_mib",
+        "invoke on a lane while 64 MiB pass on another",
+        "s",
+        Side(OURS, "beside_mib_64"),
+    ),
     Figure("connects", "renderers that come and go", "/s", Side(OURS, "connects")),
     Figure(
         "connects_python_socketio",

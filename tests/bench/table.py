@@ -64,6 +64,4 @@ def _figure(figure: Measured) -> _Line:
 
 def _aligned(lines: Sequence[_Line]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(map(str.ljust, line, widths)).rstrip() for line in lines
-    )
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)

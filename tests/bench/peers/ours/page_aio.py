@@ -84,6 +84,21 @@ class Page:
         """Invoke, one at a time, what gives its argument back."""
         return await one_by_one(partial(self._ipc.invoke, "same", argument), count)
 
+    async def beside(self, large: bytes, count: int) -> Samples:
+        """Invoke something small on one lane while large ones pass on another."""
+        over = asyncio.Event()
+
+        async def pass_large() -> None:
+            while not over.is_set():
+                await self._ipc.invoke("same", large)
+
+        small = partial(self._ipc.invoke, "same", TEXT, lane=1)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pass_large())
+            samples = await one_by_one(small, count)
+            over.set()
+        return samples
+
     async def connects(self, count: int) -> Span:
         """Come and go, ten at a time."""
 
@@ -108,6 +123,7 @@ async def main(address: str) -> None:
                 "mib": partial(page.same, megabytes(1)),
                 "mib_10": partial(page.same, megabytes(10)),
                 "mib_64": partial(page.same, megabytes(64)),
+                "beside_mib_64": partial(page.beside, megabytes(64)),
                 "connects": page.connects,
                 "echo": page.echo,
                 "push": page.push,
