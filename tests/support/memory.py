@@ -93,6 +93,8 @@ class MemoryMain:
         self.closed = 0
         self.session = Session(Role.MAIN)
         self.noted: list[events.SessionEvent] = []
+        self.messages: list[pb.Message] = []
+        """All that renderers wrote."""
         self._heard: queue.SimpleQueue[events.Arrived] = queue.SimpleQueue()
         self._sessions = 0
         self._epoch = 0
@@ -149,6 +151,7 @@ class MemoryMain:
             epoch = self.session.accept(parse_hello(frame))
             assert epoch is not None
             self._epoch = epoch
+        self.messages.extend(pb.StreamRequest.FromString(frame).messages)
         self.session.receive(self._epoch, frame, 0.0)
         for event in self.session.take_events():
             self._note(event)
@@ -197,6 +200,10 @@ class MemoryMain:
     def noted_of(self, kind: type[T]) -> list[T]:
         return [event for event in self.noted if isinstance(event, kind)]
 
+    def lanes_of_replies(self) -> dict[int, int]:
+        """Return the lanes of the replies that came, by the ids of their calls."""
+        return {m.id: m.lane for m in self.messages if m.HasField("reply")}
+
     def wait_for(self, kind: type[T], count: int = 1) -> list[T]:
         """Wait until so many events of a kind were noted; return them all."""
         until = time.monotonic() + PATIENCE
@@ -219,10 +226,11 @@ class MemoryMain:
         *args: object,
         sync: bool = False,
         timeout: float | None = None,
+        lane: int = 0,
     ) -> None:
         with self.lock:
             self.session.put(
-                messages.call(id, channel, args, sync=sync, timeout=timeout)
+                messages.call(id, channel, args, sync=sync, timeout=timeout, lane=lane)
             )
             self.flow()
 

@@ -105,6 +105,8 @@ def failed(error: BaseException, event: object) -> None: ...
 async def with_a_window(contents: WebContents) -> None:
     assert_type(contents.send("x", 1, "a", [None], {"k": b"v"}), bool)
     assert_type(contents.invoke("x", timeout=1.0), Reply[Any])
+    assert_type(contents.send("x", lane=1), bool)
+    assert_type(contents.invoke("x", lane=1), Reply[Any])
     assert_type(await contents.invoke("x"), Any)
     name: str = await contents.invoke("name")
     assert_type(name, str)
@@ -122,6 +124,7 @@ async def with_all_windows() -> None:
     assert_type(WebContents.get_all(), list[WebContents])
     assert_type(ipc.broadcast("x", 1, exclude=ipc.web_contents[0]), int)
     assert_type(ipc.to("group").send("x"), int)
+    assert_type(ipc.broadcast("x", lane=1) + ipc.to("group").send("x", lane=1), int)
     answers = await ipc.to("group").invoke("x")
     assert_type(answers, Answers)
     for contents, answer in answers.items():
@@ -166,6 +169,8 @@ def in_a_renderer(page: renderer.IpcRenderer) -> None:
     assert_type(page.send_sync("x", 1, timeout=None), Any)
     assert_type(page.sendSync("x"), Any)
     assert_type(page.invoke("x"), renderer.Reply[Any])
+    assert_type(page.invoke("x", lane=1), renderer.Reply[Any])
+    page.send("x", lane=1)
     total: float = page.invoke("x", 1, 2, timeout=5).result(timeout=10)
     assert_type(total, float)
     assert_type(page.on("x", progress), renderer.Subscription)
@@ -204,6 +209,8 @@ async def on_asyncio() -> None:
     async with aio.IpcRenderer(title="page") as page:
         assert_type(page, aio.IpcRenderer)
         page.send("x", 1)
+        page.send("x", lane=1)
+        assert_type(page.invoke("x", lane=1), asyncio.Future[Any])
         assert_type(page.send_sync("x", timeout=None), asyncio.Future[Any])
         assert_type(page.invoke("x"), asyncio.Future[Any])
         assert_type(await page.send_sync("x"), Any)

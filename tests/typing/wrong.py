@@ -53,6 +53,7 @@ def misspelt(event: IpcMainEvent) -> None:
     event.cancelled = True  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
     event.sender.sned("x")  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
     event.sender.send(1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    event.sender.send("x", lane="y")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     event.sender.send("x", channel="y")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
 
 

@@ -335,3 +335,32 @@ async def test_main_and_renderer_may_ask_each_other(
     await until(lambda: not main.heard_nothing())
     main.answer(main.hear_call(), "deep")
     assert result((await replies(main))[0]) == "deep"
+
+
+async def test_replies_come_on_the_lane_of_their_call(
+    main: MemoryMain, ipc: MemoryAioRenderer
+) -> None:
+    @ipc.handle("later")
+    async def later() -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    @ipc.handle("cancels itself")
+    async def cancels_itself() -> None:
+        raise asyncio.CancelledError
+
+    @ipc.handle("for ever")
+    async def for_ever() -> None:
+        await asyncio.Event().wait()
+
+    ipc.handle("result", lambda: 1)
+    ipc.handle("raises", lambda: 1 / 0)
+    ipc.handle("thread", lambda: 1, thread=True)
+    await ipc.connect()
+    channels = ["none", "later", "cancels itself", "result", "raises", "thread"]
+    for lane, channel in enumerate(channels):
+        main.call(lane + 1, channel, lane=lane)
+    main.call(7, "for ever", lane=6)
+    main.cancel(7)
+    await replies(main, 7)
+    assert main.lanes_of_replies() == {n: n - 1 for n in range(1, 8)}

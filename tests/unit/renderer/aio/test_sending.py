@@ -55,6 +55,41 @@ async def test_everything_arrives_in_the_order_of_sending(
     assert await again is None
 
 
+NO_LANES = pytest.mark.parametrize(
+    ("lane", "error", "text"),
+    [
+        (-1, ValueError, "from 0 to 4,294,967,295; given was -1"),
+        (2**32, ValueError, "given was 4294967296"),
+        (True, TypeError, "a lane is an int; given was a bool"),
+        ("1", TypeError, "given was a str"),
+        (1.0, TypeError, "given was a float"),
+        (None, TypeError, "given was None"),
+    ],
+)
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2**32 - 1])
+async def test_messages_name_their_lane(
+    main: MemoryMain, ipc: MemoryAioRenderer, lane: int
+) -> None:
+    ipc.send("x", lane=lane)
+    assert (await hear_call(main)).message.lane == lane
+    reply = ipc.invoke("y", lane=lane)
+    call = await hear_call(main)
+    assert call.message.lane == lane
+    main.answer(call, 1)
+    assert await reply == 1
+
+
+@NO_LANES
+async def test_what_is_no_lane_is_refused(
+    ipc: MemoryAioRenderer, lane: Any, error: type[Exception], text: str
+) -> None:
+    for send in (ipc.send, ipc.invoke):
+        with pytest.raises(error, match=text):
+            send("x", lane=lane)
+
+
 async def test_what_is_sent_while_a_write_is_under_way_goes_out_together(
     main: MemoryMain, ipc: MemoryAioRenderer
 ) -> None:

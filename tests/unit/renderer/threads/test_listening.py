@@ -17,6 +17,7 @@ from renderer import (
     RemoteError,
 )
 from renderer.wire import events, messages
+from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.parcel import Parcel
 from tests.support.memory import PATIENCE, Heard, MemoryMain, MemoryRenderer
 
@@ -329,3 +330,17 @@ def test_threaded_handlers_run_at_the_same_time(
     assert {(e.id, messages.read_result(e.reply, "x")) for e in replied} == {
         (n + 1, n) for n in range(5)
     }
+
+
+def test_replies_come_on_the_lane_of_their_call(
+    main: MemoryMain, ipc: MemoryRenderer
+) -> None:
+    ipc.handle("result", lambda: 1)
+    ipc.handle("raises", lambda: 1 / 0)
+    ipc.handle("too large", lambda: bytes(DEFAULT_LIMITS.max_message_bytes))
+    ipc.handle("thread", lambda: 1, thread=True)
+    ipc.connect()
+    for lane, channel in enumerate(["none", "result", "raises", "too large", "thread"]):
+        main.call(lane + 1, channel, lane=lane)
+    main.wait_for(events.Replied, 5)
+    assert main.lanes_of_replies() == {1: 0, 2: 1, 3: 2, 4: 3, 5: 4}

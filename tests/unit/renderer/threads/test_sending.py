@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,41 @@ from renderer.wire.limits import Limits
 from tests.support.memory import PATIENCE, Heard, MemoryMain, MemoryRenderer
 
 # ---- sending -------------------------------------------------------------------------
+
+NO_LANES = pytest.mark.parametrize(
+    ("lane", "error", "text"),
+    [
+        (-1, ValueError, "from 0 to 4,294,967,295; given was -1"),
+        (2**32, ValueError, "given was 4294967296"),
+        (True, TypeError, "a lane is an int; given was a bool"),
+        ("1", TypeError, "given was a str"),
+        (1.0, TypeError, "given was a float"),
+        (None, TypeError, "given was None"),
+    ],
+)
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2**32 - 1])
+def test_messages_name_their_lane(
+    main: MemoryMain, ipc: MemoryRenderer, lane: int
+) -> None:
+    ipc.send("x", lane=lane)
+    assert main.hear_call().message.lane == lane
+    reply = ipc.invoke("y", lane=lane)
+    call = main.hear_call()
+    assert call.message.lane == lane
+    main.answer(call, 1)
+    assert reply.result(PATIENCE) == 1
+
+
+@NO_LANES
+def test_what_is_no_lane_is_refused(
+    main: MemoryMain, ipc: MemoryRenderer, lane: Any, error: type[Exception], text: str
+) -> None:
+    for send in (ipc.send, ipc.invoke):
+        with pytest.raises(error, match=text):
+            send("x", lane=lane)
+    assert not ipc.is_connected()
 
 
 def test_events_arrive_in_order(main: MemoryMain, ipc: MemoryRenderer) -> None:

@@ -309,6 +309,18 @@ def test_a_mark_is_settled_when_all_before_it_is_acked(outbox: Outbox) -> None:
     assert outbox.acked < outbox.last
 
 
+def test_a_mark_does_not_wait_for_what_comes_later(outbox: Outbox) -> None:
+    put(outbox, event("", 1, BIG))
+    mark = outbox.mark()
+    put(outbox, event("", 2, BIG // 2))
+    words = write_all(outbox)
+    assert words[-1] == "1/1."
+    outbox.ack(7)
+    assert not outbox.settled(mark)
+    outbox.ack(8)
+    assert outbox.settled(mark)
+
+
 def test_a_mark_where_nothing_waits(outbox: Outbox) -> None:
     assert outbox.settled(outbox.mark())
     put(outbox, event("a"))

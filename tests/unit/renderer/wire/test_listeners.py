@@ -10,6 +10,7 @@ from renderer.wire.listeners import (
     Registration,
     Subscription,
     checked_channel,
+    checked_lane,
     no_handler,
     no_listener,
 )
@@ -401,3 +402,26 @@ def test_what_was_registered_once_can_be_restored(table: ListenerTable) -> None:
     assert [r.fn for r in table.registrations()] == [first, first]
     table.restore([])
     assert table.registrations() == []
+
+
+# ---- lanes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lane", [0, 1, 2**32 - 1])
+def test_a_lane_is_a_number_of_32_bits(lane: int) -> None:
+    assert checked_lane(lane) == lane
+
+
+@pytest.mark.parametrize("lane", [-1, 2**32])
+def test_other_numbers_are_none(lane: int) -> None:
+    with pytest.raises(ValueError, match=f"0 to 4,294,967,295; given was {lane}"):
+        checked_lane(lane)
+
+
+@pytest.mark.parametrize(
+    ("lane", "given"),
+    [(True, "a bool"), ("1", "a str"), (1.0, "a float"), (None, "None")],
+)
+def test_what_is_no_int_is_no_lane(lane: object, given: str) -> None:
+    with pytest.raises(TypeError, match=f"a lane is an int; given was {given}"):
+        checked_lane(lane)
