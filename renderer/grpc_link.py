@@ -13,7 +13,6 @@ from typing import Any, Final, cast, final
 import grpc
 
 from renderer.carrier import LinkBroken, Source
-from renderer.deadline import Deadline, next_item
 from renderer.grpc_terms import (
     SEND_SYNC,
     STREAM,
@@ -47,6 +46,7 @@ class GrpcCarrier:
     ) -> None:
         self._channel = grpc.insecure_channel(address, options(limits))
         self._metadata = bearer(token)
+        self._closed = False
         # Without serializers gRPC passes bytes through; its types do not know.
         self._stream: Any = self._channel.stream_stream(STREAM)
         self._send_sync: Any = self._channel.unary_unary(SEND_SYNC)
@@ -61,27 +61,25 @@ class GrpcCarrier:
 
     def send_sync(self, request: bytes, timeout: float | None) -> bytes:
         """Make the unary call; see `Carrier`."""
-        call = self._send_sync.future(
-            request,
-            timeout=_LONG if timeout is None else timeout,
-            metadata=self._metadata,
-        )
-        # Waiting in grpc itself would hold Ctrl-C back.
-        done: queue.SimpleQueue[object] = queue.SimpleQueue()
-        call.add_done_callback(done.put)
         try:
-            next_item(done, Deadline(None))
-            return cast("bytes", call.result())
-        except grpc.RpcError:
+            # The calling thread itself waits for the response, and looks for signals
+            # five times a second.
+            response = self._send_sync(
+                request,
+                timeout=_LONG if timeout is None else timeout,
+                metadata=self._metadata,
+            )
+        except grpc.RpcError as error:
+            if self._closed:
+                message = "the connection was closed"
+                raise LinkBroken(message, "unknown", Fate.GIVE_UP) from None
+            call: Any = error
             raise unary_error(call.code(), call.details()) from None
-        except grpc.FutureCancelledError:
-            message = "the connection was closed"
-            raise LinkBroken(message, "unknown", Fate.GIVE_UP) from None
-        finally:
-            call.cancel()
+        return cast("bytes", response)
 
     def close(self) -> None:
         """Close the channel; see `Carrier`."""
+        self._closed = True
         self._channel.close()
 
 
