@@ -117,6 +117,13 @@ def test_an_unknown_name_is_refused_with_those_there_are() -> None:
 
 
 @pytest.mark.bench
+def test_small_pieces_can_be_measured() -> None:
+    command = python("-m", "tests.bench.micro")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.count(" µs  ") > 20
+
+
+@pytest.mark.bench
 @pytest.mark.timeout(600)
 def test_all_of_it_works(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
