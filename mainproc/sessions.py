@@ -175,7 +175,10 @@ class Sessions:
                     )
                 args = messages.read_args(request)
                 call = self._begin(request, args, timeout)
-                reply = await self._reply(call, request.id)
+                done = call.reply.done()  # mostly: its listeners are plain functions
+                reply = (
+                    call.reply.result() if done else await self._reply(call, request.id)
+                )
                 packed = request.HasField("packed")
                 return messages.sync_response(reply, packed=packed)
             except DataCloneError as error:
@@ -214,8 +217,9 @@ class Sessions:
             contents, self._home, ipc.limits.max_running, lambda: None
         )
         call = UnaryCall(channel, home=self._home, timeout=timeout, default=ipc.default)
-        work.watch(call)
         ipc.dispatcher.sync(contents, call, args)
+        if not call.settled:
+            work.watch(call)
         return call
 
     async def _reply(self, call: UnaryCall, id: int) -> Parcel:

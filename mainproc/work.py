@@ -65,7 +65,7 @@ class Work:
         self._on_room = on_room
         self._running: dict[object, str] = {}  # tasks and tickets of jobs: channels
         self._abandoned = False
-        self._in_order: deque[tuple[object, Job]] = deque()  # tickets, jobs
+        self._in_order: deque[tuple[object, Job]] | None = None  # tickets, jobs
         self._order_lock = threading.Lock()
         self._order_running = False
 
@@ -126,6 +126,8 @@ class Work:
         """Run a job that never raises on a thread, after the last such job."""
         ticket, job = self._admit(job, channel)
         with self._order_lock:
+            if self._in_order is None:
+                self._in_order = deque()
             self._in_order.append((ticket, job))
             if self._order_running:
                 return
@@ -154,9 +156,9 @@ class Work:
         """Cancel every task, and forget the thread jobs that have not begun."""
         self.abandon()
         with self._order_lock:
-            for ticket, _ in self._in_order:
+            for ticket, _ in self._in_order or ():
                 del self._running[ticket]
-            self._in_order.clear()
+            self._in_order = None
         for running in list(self._running):
             if isinstance(running, asyncio.Task):
                 running.cancel()
