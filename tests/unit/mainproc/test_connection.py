@@ -315,8 +315,6 @@ HOSTILE = [
         [frame(first=1, messages=[call(1)]), frame(first=2, messages=[call(1)])],
         "the call 1 is running already",
     ),
-    ([frame(first=1, messages=[event("x", packed=b"\x90")])], "packed values were not"),
-    ([frame(first=1, messages=[call(1, packed=b"\x90")])], "packed values were not"),
 ]
 
 

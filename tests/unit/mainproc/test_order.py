@@ -397,7 +397,7 @@ async def test_a_sync_message_beside_the_stream_is_not_kept_waiting_by_what_runs
         page.flush()
         await page.until(lambda: page.connection.session.inbox.received == 2)
         beside = page.connection.incoming.serve_sync(
-            "open", [], size=0, id=0, after=2, timeout=10
+            "open", [], size=0, id=0, after=2, timeout=10, packed=False
         )
         await asyncio.wait_for(beside.reply, 10)
         await asyncio.wait_for(running, 10)
