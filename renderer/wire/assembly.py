@@ -11,6 +11,7 @@ from typing import Final
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.frames import varint
+from renderer.wire.pieces import Packed, join
 
 _LONGEST_KEPT: Final = 256  # characters of a channel
 
@@ -26,18 +27,18 @@ _CALL_KIND: Final = b"\x20"
 _CALL_REMAINING: Final = b"\x28"
 
 
-def event_bytes(channel: str, packed: bytes, lane: int) -> bytes:
+def event_bytes(channel: str, packed: Packed, lane: int) -> bytes:
     """Return the serialized Message of an event."""
     short = len(channel) <= _LONGEST_KEPT
     head = _event_head if short else _event_head.__wrapped__
-    data = head(channel, len(packed)) + packed
-    return _lane(lane) + data if lane else data
+    data = head(channel, len(packed))
+    return join(_lane(lane) + data if lane else data, packed)
 
 
 def call_bytes(
     id: int,
     channel: str,
-    packed: bytes,
+    packed: Packed,
     *,
     sync: bool,
     remaining_ms: int | None,
@@ -48,12 +49,12 @@ def call_bytes(
     short = len(channel) <= _LONGEST_KEPT
     head_of = _call_head if short else _call_head.__wrapped__
     head = head_of(channel, len(packed), len(tail))
-    return b"".join((_id(id), _lane(lane), head, packed, tail))
+    return join(_id(id) + _lane(lane) + head, packed, tail)
 
 
-def reply_bytes(id: int, packed: bytes, lane: int) -> bytes:
+def reply_bytes(id: int, packed: Packed, lane: int) -> bytes:
     """Return the serialized Message of a reply with a result."""
-    return b"".join((_id(id), _lane(lane), _reply_head(len(packed)), packed))
+    return join(_id(id) + _lane(lane) + _reply_head(len(packed)), packed)
 
 
 def _id(id: int) -> bytes:

@@ -40,6 +40,8 @@ FORMATS: Final = {
     "bool": "?",
 }
 """The element types of typed arrays, and Python's format of each."""
+Elements = bytes | memoryview
+"""The bytes of an array, or the place where they are."""
 MAX_DIMS: Final = 64
 """Dimensions of a typed array, at most; a memoryview and numpy have no more."""
 
@@ -125,12 +127,12 @@ def big_integer(number: int) -> Payload:
     return Payload(pb.EXT_BIG_INTEGER, (number.to_bytes(length, "big", signed=True),))
 
 
-def typed_array(name: str, data: bytes, shape: Sequence[int]) -> Payload | bytes:
+def typed_array(name: str, data: Elements, shape: Sequence[int]) -> Payload | Elements:
     """Return what stands for an array of numbers on the wire.
 
     Args:
         name: a key of `FORMATS`.
-        data: the elements, in this machine's byte order.
+        data: the elements, in this machine's byte order, one behind the other.
         shape: its dimensions.
     """
     if name == "uint8" and len(shape) == 1:
@@ -141,7 +143,7 @@ def typed_array(name: str, data: bytes, shape: Sequence[int]) -> Payload | bytes
     return Payload(pb.EXT_TYPED_ARRAY, items)
 
 
-def _little_endian(data: bytes, code: str) -> bytes:
+def _little_endian(data: Elements, code: str) -> Elements:
     # Its own inverse: from this machine's byte order to the wire's, and back.
     if not _BIG_ENDIAN or calcsize(code) == 1:
         return data
@@ -204,10 +206,10 @@ def _view(name: str, data: bytes, dims: list[Any] | None) -> Any:
     count, rest = divmod(len(data), calcsize(code))
     if rest or (dims is not None and math.prod(dims) != count):
         return NotImplemented
-    data = _little_endian(data, code)
-    view: Any = memoryview(data)
+    native = _little_endian(data, code)
+    view: Any = memoryview(native)
     if dims is None or len(dims) == 1:
-        return data if code == "B" else view.cast(code)
+        return native if code == "B" else view.cast(code)
     if count == 0:  # a memoryview has no dimension of 0
         return _opaque_array(name, data, dims)
     return view.cast(code, dims)
@@ -244,6 +246,7 @@ __all__ = (
     "INT64_MIN",
     "MAX_DIMS",
     "MICROSECOND",
+    "Elements",
     "Opaque",
     "Payload",
     "RegExp",

@@ -27,14 +27,13 @@ _LONGEST_TEXT: Final = 1_000
 
 def varint(number: int) -> bytes:
     """Return protobuf's base-128 form of a number that is not negative."""
-    if number <= 0x7F:
+    if number < 0x80:
         return _BYTES[number]
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    if number < 0x4000:
+        return bytes((number & 0x7F | 0x80, number >> 7))
+    return bytes((number & 0x7F | 0x80, number >> 7 & 0x7F | 0x80)) + varint(
+        number >> 14
+    )
 
 
 _BYTES: Final = [bytes((number,)) for number in range(0x80)]

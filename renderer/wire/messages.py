@@ -17,6 +17,7 @@ from renderer.wire.failures import exception_from, failure_from, raised_failure
 from renderer.wire.packed_decode import unpack_args, unpack_value
 from renderer.wire.packed_encode import pack_args, pack_value
 from renderer.wire.parcel import Parcel, failed, parcel
+from renderer.wire.pieces import join
 from renderer.wire.values import (
     Default,
     decode_args,
@@ -230,7 +231,7 @@ def sync_request(
     """
     request = pb.SendSyncRequest(channel=channel)
     if packed and (values := pack_args(args)) is not None:
-        request.packed = values
+        request.packed = join(b"", values)
         return request
     encode_args(args, request.args, default)
     return request

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import array
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -17,37 +17,59 @@ from typing import Any, Final
 import msgpack
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire.ext import Payload, big_integer
+from renderer.wire.ext import Elements, Payload, big_integer, typed_array
 from renderer.wire.packed_depth import SHALLOW
-from renderer.wire.plain import class_of, is_numpy, plain
+from renderer.wire.pieces import (
+    LARGE,
+    Packed,
+    Pieces,
+    bytes_in_pieces,
+    ext_in_pieces,
+)
+from renderer.wire.plain import class_of, elements_of, is_numpy, plain
 
-_SCALARS: Final = {type(None), bool, int, float, str, bytes}
+_TEXTS: Final = {type(None), bool, int, float, str}
+_SCALARS: Final = _TEXTS | {bytes}
 _LISTS: Final = {list, tuple}
 _CONTAINERS: Final = _LISTS | {dict}
+_SMALL: Final = _TEXTS | _CONTAINERS
 _PLAIN: Final = _SCALARS | _CONTAINERS | {bytearray}
 _KEPT_BYTES: Final = 2**18  # a packer keeps the room of the largest it has written
 
 
-def pack_args(args: Iterable[object]) -> bytes | None:
+def pack_args(args: Iterable[object]) -> Packed | None:
     """Return the arguments of a message; None if they have to go as trees.
 
     Args:
-        args: the arguments. They are read before this returns and never changed.
+        args: the arguments. They are never changed, and read before this returns; but
+            the pieces of a large one are read when they are joined.
     """
     items = [*args]
+    classes = {*map(class_of, items)}
+    if classes <= _TEXTS:  # most are: they need no second look
+        return _written(items)
+    if not classes <= _SMALL and any(map(_has_elements, items)):
+        return _in_pieces(items)
     data = _written(items)
-    # Most arguments are flat: they need no second look.
-    if data is None or _SCALARS.issuperset(map(class_of, items)) or _is_exact(items):
+    if data is None or classes <= _SCALARS or _is_exact(items):
         return data
     return None
 
 
-def pack_value(value: object) -> bytes | None:
+def pack_value(value: object) -> Packed | None:
     """Return one value, such as a result; None if it has to go as a tree."""
+    cls = class_of(value)
+    if cls in _TEXTS:
+        return _written(value)
+    if cls not in _SMALL and _has_elements(value):
+        parts = _pieces_of(value)
+        return None if parts is None else Pieces(parts)
+    return _packed(value)
+
+
+def _packed(value: object) -> bytes | None:
     data = _written(value)
-    if data is None or class_of(value) in _SCALARS or _is_exact([value]):
-        return data
-    return None
+    return data if data is None or _is_exact([value]) else None
 
 
 def _written(value: object) -> bytes | None:
@@ -65,6 +87,57 @@ def _written(value: object) -> bytes | None:
     if len(data) <= _KEPT_BYTES:
         _packers.append(packer)
     return data
+
+
+# ---- what is copied only once --------------------------------------------------------
+
+
+def _has_elements(value: Any) -> bool:
+    """Tell whether a value is bytes or an array, and may be large."""
+    cls = class_of(value)
+    if cls is bytes or cls is bytearray:
+        return len(value) >= LARGE
+    if cls in _VIEWED:
+        return True
+    # Of nothing else may any code be run.
+    return is_numpy(cls) and value.nbytes >= LARGE
+
+
+_VIEWED: Final = {array.array, memoryview}
+
+
+def _in_pieces(items: list[Any]) -> Pieces | None:
+    parts: list[Elements] = [_new_packer().pack_array_header(len(items))]
+    for item in items:
+        found = _pieces_of(item) if _has_elements(item) else _one_piece(_packed(item))
+        if found is None:
+            return None
+        parts += found
+    return Pieces(parts)
+
+
+def _one_piece(data: bytes | None) -> Sequence[Elements] | None:
+    return None if data is None else (data,)
+
+
+def _pieces_of(value: Any) -> Sequence[Elements] | None:
+    cls = class_of(value)
+    if cls is bytes or cls is bytearray:
+        return bytes_in_pieces(value)
+    try:
+        if memoryview(value).nbytes < LARGE:
+            return _one_piece(_written(_stand_in_of_leaf(value)))
+        found = elements_of(value)
+    except Exception:  # as above
+        return None
+    if found is None:
+        return None
+    stand_in = typed_array(*found)
+    if not isinstance(stand_in, Payload):
+        return bytes_in_pieces(stand_in)
+    name, data, *dims = stand_in.items
+    before = bytes((0x90 + len(stand_in.items),)) + msgpack.packb(name)
+    return ext_in_pieces(stand_in.ext, before, data, b"".join(map(msgpack.packb, dims)))
 
 
 # ---- what msgpack asks about ---------------------------------------------------------
@@ -86,6 +159,10 @@ def _stand_in(obj: Any) -> object:
         return _ext(big_integer(obj))
     if not _is_leaf(cls):
         raise _NotInOneGo
+    return _stand_in_of_leaf(obj)
+
+
+def _stand_in_of_leaf(obj: Any) -> object:
     value = plain(obj, None)
     return _ext(value) if class_of(value) is Payload else value
 
@@ -94,7 +171,7 @@ def _ext(payload: Payload) -> msgpack.ExtType:
     items = list(payload.items)
     if payload.ext == pb.EXT_SET and not _SCALARS.issuperset(map(class_of, items)):
         raise _NotInOneGo
-    data = pack_value(items)
+    data = _packed(items)
     if data is None:
         raise _NotInOneGo
     return msgpack.ExtType(payload.ext, data)

@@ -24,6 +24,7 @@ from renderer.wire.ext import (
     EPOCH,
     FORMATS,
     MICROSECOND,
+    Elements,
     Opaque,
     Payload,
     RegExp,
@@ -35,6 +36,7 @@ from renderer.wire.paths import Refusal
 
 Default = Callable[[Any], object]
 Reader = Callable[[Any], Any]
+Array = tuple[str, Elements, tuple[int, ...]]
 class_of: Final = cast("Callable[[object], type[object]]", type)
 """`type`, which has no type of its own for an argument that is Any."""
 
@@ -185,19 +187,47 @@ def _read_array(obj: array.array[Any]) -> Any:
 
 
 def _read_memoryview(obj: Any) -> Any:
-    order, code = obj.format[:-1], obj.format[-1:]
-    name = _element_type(_STRUCT_KINDS.get(code), obj.itemsize)
-    if name is None or order not in _NATIVE_ORDER:
-        return NotImplemented
-    return typed_array(name, obj.tobytes(), obj.shape)
+    found = _elements_of_view(obj)
+    return NotImplemented if found is None else typed_array(*_copied(found))
 
 
 def _read_ndarray(obj: Any) -> Any:
+    found = _elements_of_ndarray(obj)
+    return NotImplemented if found is None else typed_array(*_copied(found))
+
+
+def elements_of(obj: Any) -> Array | None:
+    """Return name, elements and shape of an array of numbers, if possible uncopied.
+
+    Args:
+        obj: a memoryview, an array.array or an array of numpy; else it has none.
+    """
+    cls = class_of(obj)
+    if cls is memoryview or cls is array.array:
+        return _elements_of_view(memoryview(obj))
+    return _elements_of_ndarray(obj) if _reader(cls) is _read_ndarray else None
+
+
+def _elements_of_view(obj: Any) -> Array | None:
+    order, code = obj.format[:-1], obj.format[-1:]
+    name = _element_type(_STRUCT_KINDS.get(code), obj.itemsize)
+    if name is None or order not in _NATIVE_ORDER:
+        return None
+    return name, obj if obj.c_contiguous else obj.tobytes(), obj.shape
+
+
+def _elements_of_ndarray(obj: Any) -> Array | None:
     name = _element_type(_NUMPY_KINDS.get(obj.dtype.kind), obj.dtype.itemsize)
     if name is None:
-        return NotImplemented
+        return None
     native = obj.astype(obj.dtype.newbyteorder("="), copy=False)
-    return typed_array(name, native.tobytes(), obj.shape)
+    data = native.data if native.flags.c_contiguous else native.tobytes()
+    return name, data, obj.shape
+
+
+def _copied(found: Array) -> Array:
+    name, data, shape = found
+    return name, bytes(data), shape
 
 
 def _read_numpy_scalar(obj: Any) -> Any:
@@ -284,4 +314,4 @@ def _summary(error: Exception) -> str:
     return f"{type(error).__name__}: {message_of(error)}"
 
 
-__all__ = ("Default", "class_of", "error_items", "is_numpy", "plain")
+__all__ = ("Default", "class_of", "elements_of", "error_items", "is_numpy", "plain")

@@ -12,7 +12,7 @@ from renderer.wire import messages
 from renderer.wire.packed_decode import unpack_args, unpack_value
 from renderer.wire.packed_encode import pack_args, pack_value
 from renderer.wire.values import decode_args, decode_value, encode_args
-from tests.support.packed import NotPackable, packed, packed_ext, packed_list
+from tests.support.packed import NotPackable, bytes_of, packed, packed_ext, packed_list
 from tests.support.values import ANYTHING, TEXTS, TREES, VALUES, refusal, same
 
 LANES = st.sampled_from([0, 1, 127, 128, 2**32 - 1])
@@ -52,11 +52,11 @@ def through_trees(args: list[Any]) -> Any:
 @given(st.lists(VALUES | ANYTHING, max_size=4))
 @example([{1: 2, "a": (1, 2)}, 2**63, -(2**63) - 1])
 def test_what_is_packed_arrives_as_through_a_tree(args: list[Any]) -> None:
-    data = pack_args(args)
+    data = bytes_of(pack_args(args))
     if data is not None:
         assert same(unpack_args(data), through_trees(args))
     for arg in args:
-        alone = pack_value(arg)
+        alone = bytes_of(pack_value(arg))
         if alone is not None:
             assert same([unpack_value(alone)], through_trees([arg]))
 

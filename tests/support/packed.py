@@ -1,4 +1,4 @@
-"""Packed values out of trees, by PROTOCOL.md alone: nothing of the codec is used."""
+"""Packed values out of trees, by PROTOCOL.md alone and not by the codec."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgpack
 
 from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.pieces import Packed, join
 
 _LARGEST_EXT: Final = 127
 _KEYS: Final = {
@@ -49,6 +50,11 @@ def packed_list(values: Iterable[pb.Value]) -> bytes:
 def packed_ext(number: int, data: bytes) -> bytes:
     """Return an ext."""
     return msgpack.packb(msgpack.ExtType(number, data))
+
+
+def bytes_of(values: Packed | None) -> bytes | None:
+    """Return the bytes that the codec made, however it did; None if it made none."""
+    return None if values is None else join(b"", values)
 
 
 def _scalar(value: object) -> bytes:
@@ -101,4 +107,4 @@ def _ext(value: pb.Value) -> bytes:
     return packed_ext(value.ext, packed_list(value.items))
 
 
-__all__ = ("NotPackable", "packed", "packed_ext", "packed_list")
+__all__ = ("NotPackable", "bytes_of", "packed", "packed_ext", "packed_list")
