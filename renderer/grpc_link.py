@@ -48,14 +48,14 @@ class GrpcCarrier:
         self._metadata = bearer(token)
         self._closed = False
         # Without serializers gRPC passes bytes through; its types do not know.
-        self._stream: Any = self._channel.stream_stream(STREAM)
         self._send_sync: Any = self._channel.unary_unary(SEND_SYNC)
 
     def open(self, source: Source) -> GrpcLink:
         """Begin a link; see `Carrier`."""
 
-        def start(frames: Iterator[bytes]) -> Any:
-            return self._stream(frames, metadata=self._metadata)
+        def start(frames: Iterator[bytes], take: Callable[[bytes], object]) -> Any:
+            stream: Any = self._channel.stream_stream(STREAM, None, take)
+            return stream(frames, metadata=self._metadata)
 
         return GrpcLink(start, source)
 
@@ -87,30 +87,53 @@ class GrpcCarrier:
 class GrpcLink:
     """One bidirectional stream. A `BlockingLink`.
 
+    gRPC hands every response to its deserializer on the thread that it polls with, and
+    then wakes the thread that waits for it. So the deserializer is where frames are
+    delivered: a reply reaches its caller one switch of threads sooner.
+
     Args:
-        start: begins the call, given the iterator of its requests.
+        start: begins the call, given the iterator of its requests and the deserializer
+            of its responses.
         source: where its frames come from.
     """
 
-    def __init__(self, start: Callable[[Iterator[bytes]], Any], source: Source) -> None:
+    def __init__(
+        self,
+        start: Callable[[Iterator[bytes], Callable[[bytes], object]], Any],
+        source: Source,
+    ) -> None:
         self._source = source
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._ending = False
-        self._call = start(self._frames())
+        self._deliver: Callable[[bytes], object] | None = None
+        self._failure: BaseException | None = None
+        self._call = start(self._frames(), self._take)
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield frames until the stream ends.
+    def carry(self, deliver: Callable[[bytes], object]) -> None:
+        """Give each frame to `deliver` until the stream ends.
 
         Raises:
             IpcError: it ended with a status that is not OK.
         """
+        self._deliver = deliver
         try:
-            yield from self._call
+            for _ in self._call:  # asks for the next response
+                if self._failure is not None:
+                    raise self._failure
         except grpc.RpcError:
             raise stream_error(self._call.code(), self._call.details()) from None
         finally:
             # gRPC's thread waits for the next request, not for the end of the call.
             self.finish()
+
+    def _take(self, frame: bytes) -> bool:
+        # What it raised would be taken for a malformed response, and not be seen.
+        try:
+            if self._deliver is not None:
+                self._deliver(frame)
+        except BaseException as error:
+            self._failure = error
+        return True
 
     def wake(self) -> None:
         """Ask the source again."""

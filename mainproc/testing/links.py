@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 
 from mainproc.connection import Connection
@@ -187,11 +187,11 @@ class ThreadEnd:
             self._delivered += 1
         self._arriving.put(frame)
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield frames until the link ends."""
+    def carry(self, deliver: Callable[[bytes], object]) -> None:
+        """Give each frame to `deliver` until the link ends."""
         try:
             while (frame := self._arriving.get()) is not None:
-                yield frame
+                deliver(frame)
                 with self._moved:
                     self._taken += 1
                     self._moved.notify_all()

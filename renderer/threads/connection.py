@@ -1,8 +1,9 @@
 """One connection to main: a session, the link that carries it, the calls on it.
 
-The *reader* is a thread of ours that takes frames from the link and never waits for
-anything else: it completes calls, opens the window, and queues events for the
-*dispatcher*, on whose thread listeners run. The *writer* is the transport's.
+The *reader* is a thread of ours, or the transport's own, that takes frames from the
+link and never waits for anything else: it completes calls, opens the window, and queues
+events for the *dispatcher*, on whose thread listeners run. The *writer* is the
+transport's.
 """
 
 from __future__ import annotations
@@ -278,8 +279,7 @@ class Connection:
     def _read(self) -> None:
         broken: IpcError | None = None
         try:
-            for frame in self._link:
-                self._receive(frame)
+            self._link.carry(self._receive)
         except IpcError as error:
             broken = error
         finally:

@@ -9,7 +9,7 @@ waiting.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -25,10 +25,15 @@ class Fate(enum.Enum):
 
 
 class BlockingLink(Protocol):
-    """A link for threads. One thread reads; any thread may wake, finish or cut."""
+    """A link for threads. One thread carries; any thread may wake, finish or cut."""
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield frames until the link ends.
+    def carry(self, deliver: Callable[[bytes], object]) -> None:
+        """Give each frame to `deliver` until the link ends.
+
+        Args:
+            deliver: takes a frame. Called on this thread or, where that is one switch
+                of threads less, on one of the transport's; but in order, one call at a
+                time, and not after this has returned. It does not wait.
 
         Raises:
             IpcError: the link ended for a reason that is worth telling.

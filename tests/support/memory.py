@@ -48,8 +48,9 @@ class MemoryLink:
         main.begin(self._arriving)
         self._source = source
 
-    def __iter__(self) -> Iterator[bytes]:
-        return frames_in(self._arriving)
+    def carry(self, deliver: Callable[[bytes], object]) -> None:
+        for frame in frames_in(self._arriving):
+            deliver(frame)
 
     def wake(self) -> None:
         with self._main.lock:

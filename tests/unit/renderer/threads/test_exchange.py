@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -22,8 +22,7 @@ class Link:
     def __init__(self) -> None:
         self.wakes = 0
 
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(())
+    def carry(self, deliver: Callable[[bytes], object]) -> None: ...
 
     def wake(self) -> None:
         self.wakes += 1
