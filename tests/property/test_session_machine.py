@@ -33,14 +33,14 @@ LANES = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 2**32 - 1])
 RARELY = st.sampled_from([False] * 5 + [True])
 # What goes in one frame, what needs chunks, what is larger than most windows, and
 # what nobody takes.
-SIZES = st.sampled_from([0, 0, 0, 0, 100, 2_000, 5_000, 9_000, 15_000, 40_000])
+SIZES = st.sampled_from([0, 0, 0, 100, 2_000, 4_100, 5_000, 9_000, 15_000, 40_000])
 
 LIMITS = st.builds(
     Limits,
-    window_messages=st.sampled_from([9, 5, 2, 1]),
-    window_bytes=st.sampled_from([100_000, 12_000, 4_000, 300]),
+    window_messages=st.sampled_from([60, 60, 9, 5, 2, 1]),
+    window_bytes=st.sampled_from([100_000, 100_000, 12_000, 4_000, 300]),
     max_frame_bytes=st.sampled_from([4_096, 8_192, 65_536]),
-    max_message_bytes=st.sampled_from([10_000, 20_000]),
+    max_message_bytes=st.sampled_from([10_000, 30_000]),
     batch_messages=st.integers(1, 4),
     batch_bytes=st.sampled_from([1_024, 4_096]),
 )
@@ -193,6 +193,13 @@ class Machine(RuleBasedStateMachine):
     def burst(self, side: str, count: int, lane: int, overshoot: bool) -> None:
         for _ in range(count):
             self.send(side, 0, lane, overshoot)
+
+    @rule(side=SIDES, count=st.integers(2, 6), size=st.sampled_from([4_100, 9_000]))
+    def large(self, side: str, count: int, size: int) -> None:
+        """Large messages on several lanes, and a small one behind each."""
+        for lane in range(count):
+            self.send(side, size, lane, False)
+            self.send(side, 0, lane, False)
 
     @rule(side=SIDES, size=SIZES, lane=LANES)
     def call(self, side: str, size: int, lane: int) -> None:

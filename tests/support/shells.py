@@ -62,7 +62,7 @@ class Life:
             self.check_order([sent for sent in self.sent if sent.lane == lane])
         handed, consumed = self.peer.handed, self.peer.consumed
         called = {sent.key for sent in self.sent}  # a call may have been refused
-        for place, key in enumerate(handed):
+        for place, key in enumerate(handed[: self.peer.left]):
             call = key.replace("cancel", "call")
             assert call == key or call in handed[:place] or call not in called
         for sent in self.sent:
@@ -223,6 +223,10 @@ class End:
     def check(self) -> None:
         if self.over is None:
             self.life.check(self.session)
+        # Main may overshoot a renderer's window; a renderer keeps to main's.
+        peer = self.life.peer
+        if self.session.role is Role.MAIN and peer and not peer.early:
+            assert not self.session.inbox.overrun
 
 
 def key_of(message: pb.Message) -> str:
