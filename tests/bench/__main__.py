@@ -18,23 +18,31 @@ from tests.bench.rounds import FULL, QUICK, Plan, compare
 from tests.bench.table import goals, table
 
 _BROKEN: Final = 1
+_INTERRUPTED: Final = 130
 
 
 def main() -> int:
-    """Measure; return the exit code: 1 if something broke, whatever the results."""
+    """Measure; return the exit code: 1 if something broke, whatever the results.
+
+    Interrupted, it tells what it has got until then.
+    """
     arguments = _arguments()
     if arguments.list:
         print(goals())
         return 0
     start = monotonic()
     plan = QUICK if arguments.quick else FULL
-    report = asyncio.run(_measured(plan, _chosen(arguments)))
+    report, code = Report(), 0
+    try:
+        asyncio.run(_measure(report, plan, _chosen(arguments)))
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     _progress("")
     print(table(report))
     print(f"\nMedians; {monotonic() - start:.0f} s in all.")
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report.as_json(), indent=2) + "\n")
-    return _BROKEN if report.broken else 0
+    return code or (_BROKEN if report.broken else 0)
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,8 +75,7 @@ def _chosen(arguments: argparse.Namespace) -> Collection[str]:
     return {ratio.name for ratio in RATIOS} if arguments.quick else set(_names())
 
 
-async def _measured(plan: Plan, names: Collection[str]) -> Report:
-    report = Report()
+async def _measure(report: Report, plan: Plan, names: Collection[str]) -> None:
     for ratio in RATIOS:
         if ratio.name in names:
             with report.told_of(ratio.name):
@@ -77,7 +84,6 @@ async def _measured(plan: Plan, names: Collection[str]) -> Report:
         if figure.name in names:
             with report.told_of(figure.name):
                 report.figures.extend(await measure(figure, plan, _progress))
-    return report
 
 
 def _progress(text: str) -> None:

@@ -34,7 +34,7 @@ class Plan:
     scale: float = 1.0
 
 
-FULL: Final = Plan(rounds=11, seconds=0.8)
+FULL: Final = Plan(rounds=21, seconds=0.6)
 QUICK: Final = Plan(rounds=3, seconds=0.3, scale=0.2)
 
 
