@@ -10,7 +10,7 @@ from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from tests.bench.descriptors import allow_many
 from tests.bench.payloads import TEXT
 
-_BREATH = 64
+_BREATH = 256
 """Events after which the loop gets a turn, and the renderers' windows are looked at."""
 
 allow_many()

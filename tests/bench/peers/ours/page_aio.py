@@ -17,8 +17,8 @@ from tests.bench.obeying import obey
 from tests.bench.payloads import TEXT, megabytes, records
 from tests.bench.results import Samples, Span
 
-_BREATH = 64
-"""Events after which the loop gets a turn."""
+_BREATH = 256
+"""Events after which the loop gets a turn: a frame takes as many."""
 
 
 class Page:
