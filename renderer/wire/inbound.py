@@ -84,7 +84,9 @@ class Inbound:
                     unknown.append(message.id)
             number += 1
         if counted and not self.closing:
-            self._inbox.note_frame(size - sum(each.ByteSize() for each in free))
+            for message in free:
+                size -= message.ByteSize()
+            self._inbox.note_frame(size)
         return unknown
 
     def _take(

@@ -234,7 +234,10 @@ class Session:
             self._first_frame = False
             # Each step may end the session; nothing follows then.
             if self.state in RECEIVES:
-                self._hear_messages(frame, len(data))
+                if frame.HasField("ack") and self.outbox.ack(frame.ack):
+                    self._events.append(events.Acked(frame.ack))
+                if frame.messages:
+                    self._hear_messages(frame, len(data))
             if self.state in RECEIVES:
                 self._hear_control(frame, now)
         except RemoteProtocolError as error:
@@ -245,7 +248,7 @@ class Session:
             raise RemoteProtocolError(
                 "the first frame of a stream must carry hello, and no other frame may"
             )
-        if not self._first_frame:
+        if self.state is State.OPENING and not self._first_frame:
             self._confirm()
 
     def _hear_welcome(self, frame: pb.StreamResponse) -> None:
@@ -292,10 +295,6 @@ class Session:
             self._events.append(events.Opened(self.welcome))
 
     def _hear_messages(self, frame: _Frame, size: int) -> None:
-        if frame.HasField("ack") and self.outbox.ack(frame.ack):
-            self._events.append(events.Acked(frame.ack))
-        if not frame.messages:
-            return
         first = frame.first if frame.HasField("first") else None
         if first is None and (self.role is Role.RENDERER or self.peer.resume):
             raise RemoteProtocolError("a frame with messages must carry first")
