@@ -81,6 +81,7 @@ class AioOutlet:
         self._link: AioLink | None = None
         self._opened = False
         self._writing = False
+        self._again = False  # there may be something to write after what is written
         self._flushing_soon = False
         self._finishing = False
         self._writer: Drive | None = None
@@ -149,7 +150,7 @@ class AioOutlet:
             return
         self._put_now(parcel, sender)
         if self._writing or self._flushing_soon:
-            return
+            return  # what is unwritten is looked for after what is written
         if soon:
             self._flushing_soon = True
             self._loop.call_soon(self._flush_now)
@@ -352,8 +353,11 @@ class AioOutlet:
 
     def flush(self) -> None:
         """Write what is to be written, unless that is under way."""
+        if self._writing:
+            self._again = True
+            return
         session, link = self._session, self._link
-        if self._writing or self._inside or session is None or link is None:
+        if self._inside or session is None or link is None:
             return
         self._inside = True
         try:
@@ -409,6 +413,9 @@ class AioOutlet:
         session = self._session
         if session is None or self._inside:
             return None
+        if not (self._again or session.outbox.has_unwritten()):
+            return None
+        self._again = False
         self._inside = True
         try:
             return session.next_frame(self._loop.time())

@@ -304,7 +304,10 @@ class IpcRenderer(Channels):
         sync: bool,
         lane: int,
     ) -> asyncio.Future[Any]:
-        channel, lane = checked_channel(channel), checked_lane(lane)
+        if type(channel) is not str or not channel.isascii():
+            channel = checked_channel(channel)
+        if type(lane) is not int or lane:
+            lane = checked_lane(lane)
         calls, default = self._line().calls, self._settings.default
         return calls.begin(channel, args, timeout, default, sync=sync, lane=lane)
 
