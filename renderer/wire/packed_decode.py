@@ -8,6 +8,7 @@ same rules as trees.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
 import msgpack
@@ -15,7 +16,7 @@ import msgpack
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.ext import INT64_MAX, Opaque, malformed, read_payload
 from renderer.wire.limits import MAX_DEPTH
-from renderer.wire.packed_depth import is_shallow
+from renderer.wire.packed_depth import is_shallow, looks_wide, read_shallow
 from renderer.wire.paths import Refusal, too_deep
 from renderer.wire.plain import class_of
 from renderer.wire.values_build import (
@@ -41,10 +42,12 @@ def unpack_args(data: bytes) -> list[Any]:
     """
     args: Any
     try:
-        args = _unpack(data, strict_map_key=False, ext_hook=_read_in_place)
-        if class_of(args) is list and (
-            _SCALARS.issuperset(map(class_of, args)) or _is_exact(data)
-        ):
+        if looks_wide(data, 1):
+            args, good = read_shallow(data, _read), True
+        else:
+            args = _read(data)
+            good = _SCALARS.issuperset(map(class_of, args)) or is_shallow(data)
+        if good and class_of(args) is list:
             done: list[Any] = args
             return done
     except Exception:  # whatever it is: the second reading tells what, and where
@@ -71,8 +74,10 @@ def unpack_value(data: bytes, path: str = "value") -> Any:
         DataCloneError: it is malformed; `path` says which part of it.
     """
     try:
-        value: Any = _unpack(data, strict_map_key=False, ext_hook=_read_in_place)
-        if class_of(value) in _SCALARS or _is_exact(data):
+        if looks_wide(data, 0):
+            return read_shallow(data, _read)
+        value = _read(data)
+        if class_of(value) in _SCALARS or is_shallow(data):
             return value
     except Exception:  # as above
         pass
@@ -95,7 +100,7 @@ class _NotInPlace(Exception):
 
 def _read_in_place(code: int, data: bytes) -> Any:
     """Return the value of an ext if it has no ties to what is around it."""
-    items: Any = _unpack(data)
+    items: Any = _unpack(data, timestamp=_AS_DATETIME)
     if class_of(items) is not list:
         raise _NotInPlace
     if code == pb.EXT_SET:
@@ -113,24 +118,21 @@ def _is_hashable_view(value: Any) -> bool:
     return type(value) is memoryview and value.format in _HASHABLE_FORMATS
 
 
-def _is_exact(data: bytes) -> bool:
-    """Tell whether msgpack reads it as the contract says, as far as it cannot tell."""
-    if not is_shallow(data):
-        return False
-    # Its own timestamps it reads without asking us.
-    return b"\xff" not in data or not any(head in data for head in _TIMESTAMPS)
-
-
 _IN_PLACE: Final = {
     pb.EXT_UNDEFINED,
     pb.EXT_DATE,
     pb.EXT_BIG_INTEGER,
     pb.EXT_TYPED_ARRAY,
 }
-_TIMESTAMP: Final = -1
 _HASHABLE_FORMATS: Final = "bBc"
-# The ends of the headers of ext -1, for the three lengths that a timestamp has.
-_TIMESTAMPS: Final = (b"\xd6\xff", b"\xd7\xff", b"\x04\xff", b"\x08\xff", b"\x0c\xff")
+_AS_DATETIME: Final = 3  # what becomes of MessagePack's own timestamps
+
+_read: Final = partial(
+    _unpack,
+    strict_map_key=False,
+    ext_hook=_read_in_place,
+    timestamp=_AS_DATETIME,
+)
 
 
 # ---- step by step --------------------------------------------------------------------
@@ -161,13 +163,17 @@ def _raw(data: bytes) -> Any:
     """Return what msgpack makes of it, with nothing lost."""
     try:
         return _unpack(
-            data, strict_map_key=False, object_pairs_hook=_Pairs, ext_hook=_Ext
+            data,
+            strict_map_key=False,
+            object_pairs_hook=_Pairs,
+            ext_hook=_Ext,
+            timestamp=_AS_DATETIME,
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise _refusal(error) from None
 
 
-def _refusal(error: ValueError) -> Refusal:
+def _refusal(error: ValueError | OverflowError) -> Refusal:
     name = type(error).__name__
     if name == "StackError":
         return too_deep(MAX_DEPTH)
@@ -221,7 +227,7 @@ def _read_container(raw: Any, level: int, around: Ancestors) -> Any:
         return build_list(_read_into, raw, level, around)
     if cls is _Ext:
         return _read_ext(raw, level, around)
-    raise refuse_ext(_TIMESTAMP)  # which msgpack has read unasked
+    return raw  # a datetime: msgpack reads its own timestamps unasked
 
 
 def _read_pairs(raw: _Pairs, level: int, around: Ancestors) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgpack
 
@@ -16,7 +17,8 @@ SHALLOW: Final = MAX_DEPTH - 2
 _ARRAY_OF_ONE: Final = b"\x91"
 _SHORT: Final = 2_048  # bytes; what is longer is rarely without headers
 _STACK: Final = 1_024  # levels that msgpack reads
-_NO_HEADERS: Final = bytes({*range(256)} - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
+_HEADERS: Final = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+_NO_HEADERS: Final = bytes({*range(256)} - _HEADERS)
 
 
 def is_shallow(data: bytes) -> bool:
@@ -30,6 +32,30 @@ def is_shallow(data: bytes) -> bool:
     if len(data) < _SHORT and len(data.translate(None, _NO_HEADERS)) <= SHALLOW:
         return True
     return _CAN_COUNT and _fits_below(_STACK - SHALLOW, data)
+
+
+def looks_wide(data: bytes, place: int) -> bool:
+    """Tell whether a container begins at a place, and there is much behind it."""
+    return len(data) >= _SHORT and data[place] in _HEADERS and _CAN_COUNT
+
+
+def read_shallow(data: bytes, read: Callable[[bytes], Any]) -> Any:
+    """Return what `read` makes of packed values, unless they are deeper than `SHALLOW`.
+
+    They are read below so many arrays that msgpack's stack has room for no more: a
+    fifth of what it takes to look first. (For what `looks_wide`.)
+
+    Args:
+        data: MessagePack.
+        read: msgpack, with its options.
+
+    Raises:
+        ValueError: they are deeper, or malformed.
+    """
+    value = read(_BELOW + data)
+    for _ in range(_STACK - SHALLOW):
+        value = value[0]
+    return value
 
 
 def _fits_below(levels: int, data: bytes) -> bool:
@@ -50,6 +76,7 @@ def can_count() -> bool:
 
 
 _CAN_COUNT: Final = can_count()
+_BELOW: Final = _ARRAY_OF_ONE * (_STACK - SHALLOW)
 
 
-__all__ = ("SHALLOW", "can_count", "is_shallow")
+__all__ = ("SHALLOW", "can_count", "is_shallow", "looks_wide", "read_shallow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgpack
@@ -12,7 +13,7 @@ from msgpack import fallback
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import packed_decode, packed_depth
 from renderer.wire.errors import DataCloneError
-from renderer.wire.ext import Opaque, RegExp
+from renderer.wire.ext import EPOCH, Opaque, RegExp
 from renderer.wire.packed_decode import unpack_args, unpack_value
 from renderer.wire.values import encode_args
 from tests.support.notation import VECTORS, python, same
@@ -136,16 +137,53 @@ def test_values(data: bytes, value: object) -> None:
     assert same(unpack_args(b"\x91" + data), [value])
 
 
-@pytest.mark.parametrize("data", [b"\xff" * 4, b"\xff" * 8, b"\xff" * 12])
-def test_timestamps_are_refused(data: bytes) -> None:
-    head = {4: b"\xd6", 8: b"\xd7", 12: b"\xc7\x0c"}[len(data)]
-    for timestamp in head + b"\xff" + data, b"\xc9\0\0\0%c\xff" % len(data) + data:
-        error = refusal(b"\x91\x91" + timestamp)
-        # One that says no time msgpack refuses itself.
-        assert error.message in (
-            "ext -1 cannot stand here",
-            "malformed MessagePack: Unpack failed: error = -1",
-        ) or error.message.startswith("malformed MessagePack: ")
+@pytest.mark.parametrize(
+    ("timestamp", "moment"),
+    [
+        (b"\xd6\xff\x00\x00\x00\x01", EPOCH + timedelta(seconds=1)),
+        (
+            b"\xd7\xff" + ((1_999 << 34) + 2).to_bytes(8, "big"),
+            EPOCH + timedelta(seconds=2, microseconds=1),
+        ),
+        (
+            b"\xc7\x0c\xff" + bytes(4) + (-1).to_bytes(8, "big", signed=True),
+            EPOCH - timedelta(seconds=1),
+        ),
+    ],
+    ids=["32 bits", "64 bits", "96 bits"],
+)
+def test_timestamps_are_dates(timestamp: bytes, moment: datetime) -> None:
+    assert same(unpack_value(timestamp), moment)
+    assert same(unpack_value(b"\x81\x91\x01" + timestamp), [([1], moment)])  # slowly
+
+
+def test_timestamps_count_as_deep_as_dates() -> None:
+    assert unpack_args(b"\x91" * 64 + b"\xd6\xff" + bytes(4))
+    assert "levels" in refusal(b"\x91" * 65 + b"\xd6\xff" + bytes(4)).message
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        b"\xc7\x0c\xff" + bytes(4) + b"\x7f" * 8,
+        b"\xd7\xff" + b"\xff" * 8,
+        b"\xd4\xff\x01",
+    ],
+    ids=["after year 9999", "too many nanoseconds", "of one byte"],
+)
+def test_timestamps_that_tell_no_time(timestamp: bytes) -> None:
+    assert refusal(b"\x91" + timestamp).message.startswith("malformed MessagePack: ")
+
+
+def test_much_is_read_below_what_fills_the_stack() -> None:
+    wide = [{"n": n, "of": [n]} for n in range(1_000)]
+    assert unpack_args(msgpack.packb([wide])) == [wide]
+    assert unpack_value(msgpack.packb(wide)) == wide
+    deep: Any = "x" * 3_000
+    for _ in range(64):
+        deep = [deep]
+    assert unpack_value(msgpack.packb(deep)) == deep
+    assert "levels" in refusal(msgpack.packb([[deep]])).message
 
 
 def test_dimensions_are_a_list() -> None:
