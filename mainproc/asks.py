@@ -33,7 +33,7 @@ class Put(Protocol):
     def __call__(
         self, parcel: Parcel, noted: Callable[[int], object] | None = None
     ) -> bool:
-        """Do so, and tell its receipt before it can be answered; False if it is over."""
+        """Do so; tell its receipt before it can be answered; False if it is over."""
         ...
 
 

@@ -61,15 +61,15 @@ class IpcMain(Channels):
         """Send an event to all renderers.
 
         It is encoded once, and arrives at each renderer in order with what else is sent
-        to it on this lane. One that does not keep up is left out, and that is logged once until it
-        does: it holds nobody else up. May be called from any thread.
+        to it on this lane. One that does not keep up is left out, and that is logged
+        once until it does: it holds nobody else up. May be called from any thread.
 
         Args:
             channel: the event's name.
             *args: values of any type that has a form on the wire.
             exclude: renderers that do not get it.
-            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake each
-                other; a large message holds up its own lane only.
+            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake
+                each other; a large message holds up its own lane only.
 
         Returns:
             How many renderers accepted it.

@@ -169,7 +169,12 @@ class Outlet:
         """Return a future that is done when the window has room, or nobody is there."""
         future = self._home.loop.create_future()
         if self._has_room():
-            future.set_result(None)
+            outbox = self._session.outbox
+            if outbox.last - outbox.written > self._session.limits.batch_messages:
+                # Else who sends without end never lets the loop write.
+                self._home.loop.call_soon(_done, future)
+            else:
+                future.set_result(None)
         else:
             self._room.append(future)
         return future
@@ -179,8 +184,7 @@ class Outlet:
         if self._room and self._has_room():
             waiting, self._room = self._room, []
             for future in waiting:
-                if not future.done():
-                    future.set_result(None)
+                _done(future)
 
     def _has_room(self) -> bool:
         outbox, peer = self._session.outbox, self._session.peer
@@ -258,3 +262,8 @@ class Outlet:
         self._again = False
         with self.lock:
             return self._session.next_frame(self._home.loop.time())
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -273,14 +273,15 @@ class WebContents:
         """Send an event to this renderer's listeners.
 
         Events and replies to one renderer arrive in the order in which they were sent
-        on their lane, each once. May be called from any thread. When the renderer is gone, or was only
-        a one-shot `SendSync`, nothing is sent (Electron v0.33 does the same).
+        on their lane, each once. May be called from any thread. When the renderer is
+        gone, or was only a one-shot `SendSync`, nothing is sent (Electron v0.33 does
+        the same).
 
         Args:
             channel: the event's name.
             args: values of any type that has a form on the wire.
-            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake each
-                other; a large message holds up its own lane only.
+            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake
+                each other; a large message holds up its own lane only.
 
         Returns:
             Whether the message was accepted; False if the renderer is destroyed.

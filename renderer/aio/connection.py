@@ -82,6 +82,8 @@ class AioConnection:
         self._outlet = AioOutlet(self.loop, self._bell, self._look, DEFAULT_LIMITS)
         self.put: Final = self._outlet.put
         """Send a message; see `AioOutlet.put`."""
+        self.consume: Final = self._outlet.consume
+        """Note that the dispatcher is through with the oldest that it was given."""
         self.calls = AioCalls(self._outlet, self.loop)
         self.dispatcher: Final = AioDispatcher(
             table,
@@ -133,10 +135,6 @@ class AioConnection:
             self._outlet.put(parcel)
         except ConnectionClosed:
             pass  # main's caller is told by its own end
-
-    def consume(self) -> None:
-        """Note that the dispatcher is through with the oldest that it was given."""
-        self._outlet.consume()
 
     # ---- from the wish to the end ----------------------------------------------------
 
@@ -217,10 +215,14 @@ class AioConnection:
 
     async def _read(self, link: AioLink) -> IpcError | None:
         """Take frames to the end of the link; return why that came."""
+        arrived = self.dispatcher.arrived
         try:
             while (frame := await link.read()) is not None:
                 for event in self._outlet.receive(frame):
-                    self._note(event)
+                    if type(event) is events.Arrived:
+                        arrived(event)
+                    else:
+                        self._note(event)
                 if self.dispatcher.is_through:
                     self.paused()
                 else:

@@ -262,22 +262,26 @@ class AioDispatcher:
     def _dispatch(self, event: Arrived) -> bool:
         """Dispatch a message; return whether that started a task."""
         if event.kind == "event":
-            body = event.body
+            body = event.message.event
             channel = body.channel
             try:
                 args = messages.read_args(body)
             except IpcError as error:
                 self._reports.raised("listener", channel, error)
                 return False
-            return self._tell(channel, args)
+            listeners = self._table.take(channel)
+            if len(listeners) == 1 and not listeners[0].thread:
+                return self._call(listeners[0], args)
+            return self._tell(channel, listeners, args)
         if self._asked.is_waiting(event.message.id):
             return self._ask(event.message.id, event)
         return False
 
     # ---- events ----------------------------------------------------------------------
 
-    def _tell(self, channel: str, args: Sequence[Any]) -> bool:
-        listeners = self._table.take(channel)
+    def _tell(
+        self, channel: str, listeners: Sequence[Registration], args: Sequence[Any]
+    ) -> bool:
         if not listeners:
             self._reports.not_heard(channel)
         started = False

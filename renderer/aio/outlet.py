@@ -329,8 +329,17 @@ class AioOutlet:
         Raises:
             ConnectionClosed: the session is over.
         """
+        if self._has_room and self._is_busy:
+            await asyncio.sleep(0)  # else who sends without end never gets to writing
         await self._bell.wait_until(lambda: self._has_room or self.error is not None)
         self.check()
+
+    @property
+    def _is_busy(self) -> bool:
+        """More waits for the link than one frame takes."""
+        outbox = None if self._session is None else self._session.outbox
+        unwritten = 0 if outbox is None else outbox.last - outbox.written
+        return unwritten > self._limits.batch_messages
 
     @property
     def _has_room(self) -> bool:

@@ -217,8 +217,8 @@ class IpcRenderer(Channels):
         Args:
             channel: the event's name.
             *args: values of any type that can be sent.
-            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake each
-                other; a large message holds up its own lane only.
+            lane: 0 to 2³² − 1. Messages of one lane keep their order; lanes overtake
+                each other; a large message holds up its own lane only.
 
         Raises:
             DataCloneError: an argument cannot be sent; its path says which part.
