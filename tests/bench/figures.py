@@ -124,6 +124,8 @@ def of_comparison(comparison: Comparison) -> list[Measured]:
         else:
             value = median(value_of(result, ratio.unit) for result in results)
             figures.append(Measured(name, peer.name, ratio.unit, value))
+        if (seconds := comparison.efforts[index]) is not None:
+            figures.append(Measured(f"{name}_cpu", peer.name, "s", seconds))
     return figures
 
 

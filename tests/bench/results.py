@@ -10,9 +10,20 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Seconds that calls took, made one after the other."""
+    """Seconds that calls took, made one after the other.
+
+    Attributes:
+        seconds: each.
+        busy: seconds that all processes computed for it; None if that is not known.
+    """
 
     seconds: list[float]
+    busy: float | None = None
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.seconds)
 
     @property
     def p50(self) -> float:
@@ -30,11 +41,18 @@ class Span:
     """So many things passed between two readings of the machine's monotonic clock.
 
     All processes have that clock in common, so that their spans can be put together.
+
+    Attributes:
+        count: how many.
+        start: when the first was sent.
+        end: when the last was there.
+        busy: seconds that all processes computed for it; None if that is not known.
     """
 
     count: int
     start: float
     end: float
+    busy: float | None = None
 
     @property
     def rate(self) -> float:
@@ -50,6 +68,14 @@ class Weight:
 
 
 Result = Samples | Span | Weight
+
+
+def effort(results: Iterable[Result]) -> float | None:
+    """Return the seconds that processors were busy for each thing, in all rounds."""
+    measured = [result for result in results if not isinstance(result, Weight)]
+    times = [result.busy for result in measured if result.busy is not None]
+    count = sum(result.count for result in measured)
+    return sum(times) / count if times and len(times) == len(measured) else None
 
 
 def said(result: Result) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Final
 
 from tests.bench.ratios import Ratio
-from tests.bench.results import Result
+from tests.bench.results import Result, effort
 from tests.bench.sides import Trial
 
 _FEW: Final = 2
@@ -55,6 +55,12 @@ class Comparison:
     def median(self) -> float:
         """The median of the rounds' ratios."""
         return median(self.ratios)
+
+    @property
+    def efforts(self) -> tuple[float | None, float | None]:
+        """Seconds of processor time for each thing: ours, the other's."""
+        ours, other = zip(*self.rounds, strict=True)
+        return effort(ours), effort(other)
 
 
 async def compare(

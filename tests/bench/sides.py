@@ -9,12 +9,13 @@ from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tests.bench.needs import Need
+from tests.bench.processors import busy
 from tests.bench.programs import Program, running
-from tests.bench.results import Result, heard, together
+from tests.bench.results import Result, Weight, heard, together
 
 
 class Trial(Protocol):
@@ -97,13 +98,22 @@ class Side:
                 await client.answer()
                 for scenario, count in self.prepare:
                     await client.ask(scenario, count)
-            yield _Running(list(zip(clients, scenarios, strict=True)))
+            yield _Running(server, list(zip(clients, scenarios, strict=True)))
 
 
 class _Running:
-    def __init__(self, clients: Sequence[tuple[Program, str]]) -> None:
+    def __init__(self, server: Program, clients: Sequence[tuple[Program, str]]) -> None:
         self._clients = clients
+        self._pids = [server.pid, *(client.pid for client, _ in clients)]
 
     async def measure(self, count: int) -> Result:
+        before = busy(self._pids)
         asked = [client.ask(scenario, count) for client, scenario in self._clients]
-        return together([heard(answer) for answer in await asyncio.gather(*asked)])
+        answers = await asyncio.gather(*asked)
+        result, after = (
+            together([heard(answer) for answer in answers]),
+            busy(self._pids),
+        )
+        if before is None or after is None or isinstance(result, Weight):
+            return result
+        return replace(result, busy=after - before)

@@ -17,7 +17,17 @@ _Line = tuple[str, ...]
 def table(report: Report) -> str:
     """Return all there is to tell, in lines."""
     ratios = [_ratio(comparison) for comparison in report.comparisons]
-    head = ("ratio", "ours", "other", "", "ours ÷ other", "rounds", "goal", "")
+    head = (
+        "ratio",
+        "ours",
+        "other",
+        "",
+        "ours ÷ other",
+        "rounds",
+        "goal",
+        "",
+        "processor time",
+    )
     figures = [_figure(figure) for figure in (*_tails(report), *report.figures)]
     published = [_figure(figure) for figure in PUBLISHED]
     parts = [
@@ -48,7 +58,16 @@ def _ratio(comparison: Comparison) -> _Line:
         f"{min(comparison.ratios):.2f} … {max(comparison.ratios):.2f}",
         ratio.goal_text,
         "met" if met else "goal missed",
+        _efforts(comparison),
     )
+
+
+def _efforts(comparison: Comparison) -> str:
+    """Return what each costs in time of processors: other programs add little to it."""
+    ours, other = comparison.efforts
+    if ours is None or other is None:
+        return ""
+    return f"{quantity(ours, 's')} ÷ {quantity(other, 's')}"
 
 
 def _tails(report: Report) -> Iterator[Measured]:
