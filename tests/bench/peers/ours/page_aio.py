@@ -10,7 +10,7 @@ from time import perf_counter
 
 import uvloop
 
-from renderer.aio import IpcRenderer, Overloaded
+from renderer.aio import IpcRenderer
 from tests.bench.descriptors import allow_many
 from tests.bench.measuring import Arrivals, at_most, one_by_one, side_by_side
 from tests.bench.obeying import obey
@@ -18,7 +18,7 @@ from tests.bench.payloads import TEXT, megabytes, records
 from tests.bench.results import Samples, Span
 
 _BREATH = 256
-"""Events after which the loop gets a turn: a frame takes as many."""
+"""Events after which it drains: a frame takes as many."""
 
 
 class Page:
@@ -42,13 +42,9 @@ class Page:
         self._arrivals.expect(count)
         start = perf_counter()
         for n in range(count):
-            try:
-                ipc.send("echo", TEXT)
-            except Overloaded:
-                await ipc.drain()
-                ipc.send("echo", TEXT)
+            ipc.send("echo", TEXT)
             if n % _BREATH == 0:
-                await asyncio.sleep(0)
+                await ipc.drain()
         return Span(count, start, await self._arrivals.all_there())
 
     async def push(self, count: int) -> Span:
