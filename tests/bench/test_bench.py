@@ -1,17 +1,19 @@
 """The benchmark itself. No test asserts a time: those are read by people."""
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.bench.measuring import Arrivals
 from tests.bench.needs import packages
 from tests.bench.peers.commands import OURS
 from tests.bench.programs import ROOT, Broken, python, running
 from tests.bench.ratios import RATIOS, Ratio
 from tests.bench.report import Report
-from tests.bench.results import Samples, Span, together
+from tests.bench.results import Samples, Span, effort, together
 from tests.bench.rounds import Comparison
 from tests.bench.sides import Side
 from tests.bench.table import table
@@ -50,6 +52,11 @@ def test_the_ratios_are_those_we_are_held_to() -> None:
     assert {r.name: r.goal_text for r in RATIOS} == GOALS
 
 
+def test_processor_time_is_that_of_all_rounds_for_each_thing() -> None:
+    assert effort([Span(10, 0.0, 1.0, 2.0), Samples([1.0] * 30, 2.0)]) == 0.1
+    assert effort([Span(10, 0.0, 1.0, 2.0), Span(10, 0.0, 1.0)]) is None
+
+
 def test_a_ratio_is_the_median_of_its_rounds() -> None:
     rounds = [
         (Span(10, 0.0, 1.0), Span(10, 0.0, 20.0)),
@@ -78,6 +85,22 @@ def test_growth_compares_times_though_rates_are_measured() -> None:
 
 def test_processes_share_a_span_from_the_first_to_the_last() -> None:
     assert together([Span(3, 1.0, 5.0), Span(4, 2.0, 9.0)]) == Span(7, 1.0, 9.0)
+
+
+async def test_what_arrives_is_counted_also_before_it_is_expected() -> None:
+    arrivals = Arrivals()
+    arrivals.one()
+    arrivals.one()
+    arrivals.expect(2)
+    await arrivals.all_there()
+    arrivals.expect(3)
+    arrivals.one()
+    await arrivals.no_more_missing_than(2)
+    waiting = asyncio.create_task(arrivals.no_more_missing_than(1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    arrivals.one()
+    await waiting
 
 
 def test_what_is_missed_skipped_and_broken_is_told() -> None:
