@@ -125,7 +125,7 @@ class Incoming:
         try:
             if arrived.kind == "call":
                 return self._begin_call(arrived)
-            body = arrived.body
+            body = arrived.message.event
             args = messages.read_args(body)
         except DataCloneError as error:
             self.lost(1, f"an event could not be read: {error}")

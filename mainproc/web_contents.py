@@ -143,6 +143,7 @@ class WebContents:
         "home",
         "id",
         "line",
+        "own_table",
         "packed",
         "title",
         "url",
@@ -175,6 +176,8 @@ class WebContents:
         self._groups = groups or Groups()
         # Made when they are wanted: most renderers need neither.
         self._channels: Channels | None = None
+        self.own_table: ListenerTable | None = None
+        """What is registered for it alone; None if nothing ever was (@private)."""
         self._events: Emitter | None = None
         self._fate: str | None = None  # why it is destroyed
 
@@ -195,12 +198,8 @@ class WebContents:
         with _making:
             if self._channels is None:
                 self._channels = Channels()
+                self.own_table = self._channels.table
             return self._channels
-
-    @property
-    def own_table(self) -> ListenerTable | None:
-        """What is registered there; None if nothing ever was (@private)."""
-        return None if self._channels is None else self._channels.table
 
     @overload
     def on(

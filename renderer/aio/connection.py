@@ -121,7 +121,8 @@ class AioConnection:
     @property
     def is_crowded(self) -> bool:
         """Main is behind with what it is sent."""
-        return self._outlet.is_crowded
+        session = self._outlet.session
+        return session is not None and session.outbox.runs_short(session.peer)
 
     # ---- sending ---------------------------------------------------------------------
 

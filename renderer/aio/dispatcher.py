@@ -235,7 +235,11 @@ class AioDispatcher:
         self.advance()
 
     def _must_wait(self) -> bool:
-        if self._before is not None or len(self._tasks) + self._jobs >= self._limit:
+        if self._before is not None:
+            return True
+        if (self._tasks or self._jobs) and (
+            len(self._tasks) + self._jobs >= self._limit
+        ):
             return True
         if self._braked_enough or not self._line.is_crowded:
             return False

@@ -76,7 +76,8 @@ class AioOutlet:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._waiting_counted = 0
-        self._session: Session | None = None
+        self.session: Session | None = None
+        """The session; `change` it, or read a plain attribute."""
         self._epoch = 0
         self._link: AioLink | None = None
         self._opened = False
@@ -93,7 +94,7 @@ class AioOutlet:
 
     def attach(self, session: Session, link: AioLink) -> None:
         """Greet main on a new link, for a new session."""
-        self._session = session
+        self.session = session
         self._link = link
         self._epoch = session.attach()
         self._finishing = False
@@ -102,7 +103,7 @@ class AioOutlet:
     def opened(self) -> None:
         """Put on the session what has waited for main's Welcome."""
         self._opened = True
-        self.packed = self._session is not None and self._session.peer.packed
+        self.packed = self.session is not None and self.session.peer.packed
         self.advance()
 
     async def detach(self) -> list[events.SessionEvent]:
@@ -169,7 +170,7 @@ class AioOutlet:
             _refused(error, sender)
 
     def _put_now(self, parcel: Parcel, sender: Invocation | None) -> None:
-        session = self._session
+        session = self.session
         assert session is not None
         self._inside = True
         try:
@@ -231,7 +232,7 @@ class AioOutlet:
 
         Flush afterwards.
         """
-        session = self._session
+        session = self.session
         while self._waiting and session is not None:
             parcel, sender = self._waiting[0]
             if not session.admits(parcel):
@@ -255,7 +256,7 @@ class AioOutlet:
 
     def change(self, how: Callable[[Session], object]) -> list[events.SessionEvent]:
         """Do something to the session; return what it led to. Flush afterwards."""
-        session = self._session
+        session = self.session
         if session is None:
             return []
         self._inside = True
@@ -268,12 +269,12 @@ class AioOutlet:
     @property
     def state(self) -> State:
         """That of the session."""
-        return State.NEW if self._session is None else self._session.state
+        return State.NEW if self.session is None else self.session.state
 
     def consume(self) -> None:
         """Note that the oldest message that was handed out is consumed."""
-        if self._session is not None:
-            self._session.consume()
+        if self.session is not None:
+            self.session.consume()
 
     def stop(self, error: IpcError) -> None:
         """Take nothing any more. The first reason counts."""
@@ -290,7 +291,7 @@ class AioOutlet:
 
     def was_written(self, receipt: int) -> bool:
         """Tell whether main may have got a message."""
-        session = self._session
+        session = self.session
         if session is None or not receipt:
             return False
         return session.outbox.was_written(receipt)
@@ -306,7 +307,7 @@ class AioOutlet:
         await self._bell.wait_until(
             lambda: (self._opened and not self._waiting) or self.error is not None
         )
-        session = self._session
+        session = self.session
         if session is None or not self._opened:
             self.check()
             return
@@ -337,13 +338,13 @@ class AioOutlet:
     @property
     def _is_busy(self) -> bool:
         """More waits for the link than one frame takes."""
-        outbox = None if self._session is None else self._session.outbox
+        outbox = None if self.session is None else self.session.outbox
         unwritten = 0 if outbox is None else outbox.last - outbox.written
         return unwritten > self._limits.batch_messages
 
     @property
     def _has_room(self) -> bool:
-        session = self._session
+        session = self.session
         if session is None or not self._opened or self._waiting:
             return False
         outbox, peer = session.outbox, session.peer
@@ -352,12 +353,6 @@ class AioOutlet:
             and outbox.outstanding_bytes <= peer.window_bytes * _ROOM
         )
 
-    @property
-    def is_crowded(self) -> bool:
-        """Half of main's window is used: who can wait should."""
-        session = self._session
-        return session is not None and session.outbox.runs_short(session.peer)
-
     # ---- the writer ------------------------------------------------------------------
 
     def flush(self) -> None:
@@ -365,7 +360,7 @@ class AioOutlet:
         if self._writing:
             self._again = True
             return
-        session, link = self._session, self._link
+        session, link = self.session, self._link
         if self._inside or session is None or link is None:
             return
         self._inside = True
@@ -399,7 +394,7 @@ class AioOutlet:
         try:
             while frame is not None:
                 await link.write(frame)
-                if self._session is not None and not self._session.peer.acks:
+                if self.session is not None and not self.session.peer.acks:
                     self.advance()  # written is acked
                 frame = self._next_frame()
             if self._finishing:
@@ -413,13 +408,13 @@ class AioOutlet:
             if self._written is not None:
                 self._written.set_result(None)
                 self._written = None
-        if self._session is not None and self._session.outbox.has_unwritten():
+        if self.session is not None and self.session.outbox.has_unwritten():
             self.flush()  # something was sent since we looked
         else:
             self._look_later()
 
     def _next_frame(self) -> bytes | None:
-        session = self._session
+        session = self.session
         if session is None or self._inside:
             return None
         if not (self._again or session.outbox.has_unwritten()):
@@ -433,7 +428,7 @@ class AioOutlet:
 
     def _look_later(self) -> None:
         """Look again when an owed ack is due."""
-        session = self._session
+        session = self.session
         if self._timer is None and session is not None and self._link is not None:
             due = session.deadline
             if due is not None:

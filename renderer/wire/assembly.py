@@ -32,7 +32,9 @@ def event_bytes(channel: str, packed: Packed, lane: int) -> bytes:
     short = len(channel) <= _LONGEST_KEPT
     head = _event_head if short else _event_head.__wrapped__
     data = head(channel, len(packed))
-    return join(_lane(lane) + data if lane else data, packed)
+    if lane:
+        data = _lane(lane) + data
+    return data + packed if type(packed) is bytes else join(data, packed)
 
 
 def call_bytes(
@@ -45,24 +47,23 @@ def call_bytes(
     lane: int,
 ) -> bytes:
     """Return the serialized Message of a call."""
-    tail = _tail(sync, remaining_ms)
     short = len(channel) <= _LONGEST_KEPT
-    head_of = _call_head if short else _call_head.__wrapped__
-    head = head_of(channel, len(packed), len(tail))
-    return join(_id(id) + _lane(lane) + head, packed, tail)
+    around = _around_call if short else _around_call.__wrapped__
+    head, tail = around(channel, len(packed), sync, remaining_ms)
+    head = _MESSAGE_ID + varint(id) + (_lane(lane) + head if lane else head)
+    return head + packed + tail if type(packed) is bytes else join(head, packed, tail)
 
 
 def reply_bytes(id: int, packed: Packed, lane: int) -> bytes:
     """Return the serialized Message of a reply with a result."""
-    return join(_id(id) + _lane(lane) + _reply_head(len(packed)), packed)
-
-
-def _id(id: int) -> bytes:
-    return _MESSAGE_ID + varint(id) if id else b""
+    head = _reply_head(len(packed))
+    if id:
+        head = _MESSAGE_ID + varint(id) + (_lane(lane) + head if lane else head)
+    return head + packed if type(packed) is bytes else join(head, packed)
 
 
 def _lane(lane: int) -> bytes:
-    return _MESSAGE_LANE + varint(lane) if lane else b""
+    return _MESSAGE_LANE + varint(lane)
 
 
 # What precedes the values. The last argument is how many bytes there are behind them.
@@ -74,8 +75,15 @@ def _event_head(channel: str, packed: int) -> bytes:
 
 
 @lru_cache(1024)
-def _call_head(channel: str, packed: int, behind: int) -> bytes:
-    return _head(_MESSAGE_CALL, channel, packed, behind)
+def _around_call(
+    channel: str, packed: int, sync: bool, remaining_ms: int | None
+) -> tuple[bytes, bytes]:
+    """Return what stands before the values of a call, and what stands behind them."""
+    kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
+    tail = _CALL_KIND + varint(kind)
+    if remaining_ms is not None:
+        tail += _CALL_REMAINING + varint(remaining_ms)
+    return _head(_MESSAGE_CALL, channel, packed, len(tail)), tail
 
 
 @lru_cache(1024)
@@ -88,16 +96,6 @@ def _head(tag: bytes, channel: str, packed: int, behind: int) -> bytes:
     inner = _CHANNEL + varint(len(name)) + name if name else b""
     inner += _PACKED + varint(packed)
     return tag + varint(len(inner) + packed + behind) + inner
-
-
-@lru_cache(256)
-def _tail(sync: bool, remaining_ms: int | None) -> bytes:
-    """Return the fields of a call behind its values."""
-    kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
-    tail = _CALL_KIND + varint(kind)
-    return (
-        tail if remaining_ms is None else tail + _CALL_REMAINING + varint(remaining_ms)
-    )
 
 
 __all__ = ("call_bytes", "event_bytes", "reply_bytes")

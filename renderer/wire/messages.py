@@ -181,8 +181,9 @@ def read_args(body: pb.Event | pb.Call | pb.SendSyncRequest) -> list[Any]:
     Raises:
         DataCloneError: an argument cannot be read.
     """
-    if body.HasField("packed"):
-        return unpack_args(body.packed)
+    packed = body.packed
+    if packed or body.HasField("packed"):  # which takes longer to ask
+        return unpack_args(packed)
     return decode_args(body.args)
 
 

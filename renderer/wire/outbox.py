@@ -13,7 +13,7 @@ from renderer.wire.chunks import (
     price_in_chunks,
 )
 from renderer.wire.errors import Overloaded, RemoteProtocolError
-from renderer.wire.frames import call_id, head_of, without_lane
+from renderer.wire.frames import CONTROL_RESERVE, call_id, head_of, without_lane
 from renderer.wire.lanes import Held, Item, Lanes, Mark
 from renderer.wire.limits import KIB, MIB, RESUMES_WITHOUT_PROGRESS, Limits, Peer
 from renderer.wire.parcel import Parcel
@@ -112,7 +112,8 @@ class Outbox:
             Overloaded: it does not fit the peer's window.
         """
         size = len(parcel.data)
-        if self._lanes is not None or parcel.lane or not fits(size, peer):
+        too_large = size + CONTROL_RESERVE > peer.max_frame_bytes  # `fits`, in place
+        if too_large or self._lanes is not None or parcel.lane:
             return self._put_on_lane(parcel, peer, overshoot)
         if parcel.counted:
             if (

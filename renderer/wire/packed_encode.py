@@ -45,9 +45,14 @@ def pack_args(args: Iterable[object]) -> Packed | None:
             the pieces of a large one are read when they are joined.
     """
     items = [*args]
+    for item in items:
+        if class_of(item) not in _TEXTS:
+            return _pack_others(items)
+    return _written(items)  # most are such: they need no second look
+
+
+def _pack_others(items: list[object]) -> Packed | None:
     classes = {*map(class_of, items)}
-    if classes <= _TEXTS:  # most are: they need no second look
-        return _written(items)
     if not classes <= _SMALL and any(map(_has_elements, items)):
         return _in_pieces(items)
     data = _written(items)

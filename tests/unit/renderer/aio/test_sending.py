@@ -357,7 +357,7 @@ async def test_a_finalizer_may_send_while_a_message_is_being_put(
 ) -> None:
     await ipc.connect()
     assert ipc._connection is not None  # noqa: SLF001
-    session = ipc._connection._outlet._session  # noqa: SLF001
+    session = ipc._connection._outlet.session  # noqa: SLF001
     assert session is not None
     put, inside = session.put, [True]
 
@@ -452,7 +452,7 @@ async def test_a_main_without_acks_makes_room_by_reading(
     main.consuming = False
     await ipc.connect()
     assert ipc._connection is not None  # noqa: SLF001
-    session = ipc._connection._outlet._session  # noqa: SLF001
+    session = ipc._connection._outlet.session  # noqa: SLF001
     assert session is not None
     session.peer = dataclasses.replace(session.peer, acks=False)
     for number in range(6):
