@@ -197,6 +197,8 @@ class Outlet:
 
     def schedule_flush(self) -> None:
         """Write soon, from any thread; what is sent until then goes along."""
+        if self._flush_scheduled:  # it is taken back before a frame is made
+            return
         if is_mine(self.lock):
             return  # a finalizer's message, which is flushed when it is sent
         with self.lock:
