@@ -13,7 +13,7 @@ from tests.bench.rounds import Comparison, Plan, warmed_up
 from tests.bench.sides import Side
 from tests.bench.units import Unit, value_of
 
-_ROUNDS: Final = 5
+_ROUNDS: Final = 10
 _ENOUGH_FOR_P99: Final = 100
 
 
