@@ -13,7 +13,7 @@ from tests.bench.rounds import Comparison, Plan, warmed_up
 from tests.bench.sides import Side
 from tests.bench.units import Unit, value_of
 
-_ROUNDS: Final = 10
+_ROUNDS: Final = 5
 _ENOUGH_FOR_P99: Final = 100
 
 
@@ -26,12 +26,14 @@ class Figure:
         what: what is measured, for people.
         unit: of what.
         side: the side.
+        count: how many are measured at once; 0: as many as the time allows.
     """
 
     name: str
     what: str
     unit: Unit
     side: Side
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ FIGURES: Final = (
         "invoke on a lane while 64 MiB pass on another",
         "s",
         Side(OURS, "beside_mib_64"),
+        count=100,
     ),
     Figure("connects", "renderers that come and go", "/s", Side(OURS, "connects")),
     Figure(
@@ -101,7 +104,7 @@ async def measure(
     progress(f"{figure.name}: starting")
     results: list[Result] = []
     async with figure.side.opened(plan.scale) as trial:
-        count = await warmed_up(trial, plan.seconds)
+        count = figure.count or await warmed_up(trial, plan.seconds)
         for done in range(_ROUNDS):
             progress(f"{figure.name}: round {done + 1} of {_ROUNDS}")
             results.append(await trial.measure(count))
