@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from mainproc.address import AddressInUse
 from mainproc.config import DEFAULT_ADDRESS, default_address
-from mainproc.heap import keep_freed_memory
+from mainproc.heap import collect_less_often, keep_freed_memory
 from mainproc.ipc_main import IpcMain
 from mainproc.signals import StopSignals
 
@@ -58,6 +58,7 @@ def run_main(ipc: IpcMain, settings: Settings) -> None:
     has_served = True
     settings = replace(settings, **overrides)  # type: ignore[arg-type]  # by field name
     keep_freed_memory()
+    collect_less_often()
     with asyncio.Runner(loop_factory=_loop_factory(settings.uvloop)) as runner:
         code = runner.run(_serve_until_told(ipc, settings))
     if code:

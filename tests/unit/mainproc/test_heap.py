@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import resource
 import subprocess
@@ -38,6 +39,29 @@ def test_what_was_freed_is_not_faulted_in_again() -> None:
     assert heard == "True"
     assert int(before) > pages / 2
     assert int(after) < pages / 10
+
+
+COLLECTING = """
+import gc
+from mainproc.heap import collect_less_often
+
+{}
+print(collect_less_often(), gc.get_threshold()[0], gc.get_freeze_count() > 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "outcome"),
+    [
+        ("", ["True", "10000", "True"]),
+        ("gc.set_threshold(5_000)", ["False", "5000", "False"]),
+        ("gc.disable()", ["False", str(gc.get_threshold()[0]), "False"]),
+    ],
+    ids=["as Python has it", "as somebody wants it", "not at all"],
+)
+def test_the_collector_looks_less_often(before: str, outcome: list[str]) -> None:
+    program = [sys.executable, "-c", COLLECTING.format(before)]
+    assert subprocess.check_output(program, text=True).split() == outcome
 
 
 def test_who_has_decided_is_not_overruled() -> None:
