@@ -165,24 +165,24 @@ class Sessions:
     async def _send_sync(
         self, data: bytes, timeout: float, invitation: Invitation | None
     ) -> bytes:
-        with self._tracked():
-            try:
-                request = messages.parse_sync_request(data)
-                if invitation is not None and not invitation.owns(request.token):
-                    raise AccessDenied(
-                        "a process that main has spawned opens a stream, and sends "
-                        "sync messages with the token of its session"
-                    )
-                args = messages.read_args(request)
-                call = self._begin(request, args, timeout)
-                done = call.reply.done()  # mostly: its listeners are plain functions
-                reply = (
-                    call.reply.result() if done else await self._reply(call, request.id)
+        try:
+            request = messages.parse_sync_request(data)
+            if invitation is not None and not invitation.owns(request.token):
+                raise AccessDenied(
+                    "a process that main has spawned opens a stream, and sends "
+                    "sync messages with the token of its session"
                 )
-                packed = request.HasField("packed")
-                return messages.sync_response(reply, packed=packed)
-            except DataCloneError as error:
-                return messages.sync_response(messages.refusal(0, error))
+            args = messages.read_args(request)
+            call = self._begin(request, args, timeout)
+            if call.reply.done():  # mostly: its listeners are plain functions
+                reply = call.reply.result()
+            else:
+                with self._tracked():
+                    reply = await self._reply(call, request.id)
+            packed = request.HasField("packed")
+            return messages.sync_response(reply, packed=packed)
+        except DataCloneError as error:
+            return messages.sync_response(messages.refusal(0, error))
 
     def _begin(
         self, request: messages.SyncRequest, args: Sequence[Any], timeout: float

@@ -63,8 +63,6 @@ class UnaryCall(SyncCall):
         """Its listeners were called."""
         self.reply: asyncio.Future[Parcel] = home.loop.create_future()
         """The reply; `IpcTimeout` or `SessionGone` if there will be none."""
-        # A failure that nobody awaits any more is no news.
-        self.reply.add_done_callback(lambda reply: reply.exception())
 
     def abandon(self) -> None:
         """Stop the listeners' work: the session is gone, or the caller."""
@@ -90,6 +88,7 @@ class UnaryCall(SyncCall):
     def _fail(self, error: IpcError) -> None:
         if not self.settled and not self.reply.done():
             self.reply.set_exception(error)
+            self.reply.exception()  # if nobody awaits it any more, that is no news
 
 
 @final

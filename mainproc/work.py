@@ -56,9 +56,8 @@ class Work:
         self.full = False
         """So much runs that nothing more should be begun."""
         self._home = home
-        # What tasks and jobs begin with: it is copied for each.
-        self._context = contextvars.copy_context()
-        self._context.run(serving.set, owner)
+        self._owner = owner
+        self._base: contextvars.Context | None = None  # from the first one on
         self._handlers = handlers
         self._listeners = listeners
         self._limit = limit
@@ -104,7 +103,7 @@ class Work:
             channel: what it is for.
             awaits: what it awaits; closed if it is cancelled before that begins.
         """
-        context = self._context.copy()
+        context = self._context()
         loop = self._home.loop
         if sys.version_info >= (3, 12):
             task = asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
@@ -169,7 +168,7 @@ class Work:
 
     def _admit(self, job: Job, channel: str) -> tuple[object, Job]:
         ticket = object()  # not the job itself: nothing here may keep its event alive
-        context = self._context.copy()
+        context = self._context()
 
         def run() -> None:
             context.run(job)
@@ -177,6 +176,13 @@ class Work:
 
         self._note(ticket, channel)
         return ticket, run
+
+    def _context(self) -> contextvars.Context:
+        """Return what a task or job begins with."""
+        if self._base is None:
+            self._base = contextvars.copy_context()
+            self._base.run(serving.set, self._owner)
+        return self._base.copy()
 
     def _note(self, what: object, channel: str) -> None:
         self._running[what] = channel

@@ -62,6 +62,19 @@ def reply_bytes(id: int, packed: Packed, lane: int) -> bytes:
     return head + packed if type(packed) is bytes else join(head, packed)
 
 
+def reply_of(message: bytes) -> bytes:
+    """Return the serialized Reply of a Message that has nothing else."""
+    start = 1  # behind the tag, and the length, whose last byte is below 0x80
+    while message[start] > 0x7F:
+        start += 1
+    return message[start + 1 :]
+
+
+def is_packed(reply: bytes) -> bool:
+    """Tell whether a serialized Reply of ours has a packed result."""
+    return reply.startswith(_PACKED)
+
+
 def _lane(lane: int) -> bytes:
     return _MESSAGE_LANE + varint(lane)
 
@@ -98,4 +111,4 @@ def _head(tag: bytes, channel: str, packed: int, behind: int) -> bytes:
     return tag + varint(len(inner) + packed + behind) + inner
 
 
-__all__ = ("call_bytes", "event_bytes", "reply_bytes")
+__all__ = ("call_bytes", "event_bytes", "is_packed", "reply_bytes", "reply_of")

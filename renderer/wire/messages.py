@@ -11,7 +11,13 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire.assembly import call_bytes, event_bytes, reply_bytes
+from renderer.wire.assembly import (
+    call_bytes,
+    event_bytes,
+    is_packed,
+    reply_bytes,
+    reply_of,
+)
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.failures import exception_from, failure_from, raised_failure
 from renderer.wire.packed_decode import unpack_args, unpack_value
@@ -265,18 +271,17 @@ def parse_sync_response(data: bytes) -> pb.SendSyncResponse:
 def sync_response(reply: Parcel, *, packed: bool = False) -> bytes:
     """Return the unary response that says the same as a reply on the stream.
 
+    Reply and SendSyncResponse have the same fields, so they have the same bytes.
+
     Args:
-        reply: the reply.
+        reply: the reply, on no lane and without an id.
         packed: the request was packed, so the response may be.
     """
-    said = pb.Message.FromString(reply.data).reply
+    said = reply_of(reply.data)
+    if packed or not is_packed(said):
+        return said
     response = pb.SendSyncResponse()
-    if said.HasField("failure"):
-        response.failure.CopyFrom(said.failure)
-    elif said.HasField("value"):
-        response.value.CopyFrom(said.value)
-    elif packed:
-        response.packed = said.packed
-    else:
-        encode_value(unpack_value(said.packed), response.value)
+    encode_value(
+        unpack_value(pb.SendSyncResponse.FromString(said).packed), response.value
+    )
     return response.SerializeToString()
