@@ -186,14 +186,16 @@ class Turns:
     def _take_turn(self) -> None:
         # Once for each message: what does not change meanwhile is looked up before.
         queue, session, begin = self._queue, self._session, self._begin
-        clock = self._home.loop.time
+        work, clock = self._work, self._home.loop.time
         until = clock() + _LONGEST_TURN
         count = 0
         while True:
             if self._unary and self._unary[0][0] <= session.inbox.ack:
                 if not self._begin_unary():
                     return
-            elif not queue or self._must_wait():
+            elif not queue:
+                return
+            elif (work.full or session.congested) and self._must_wait():
                 return
             else:
                 arrived = queue.popleft()
