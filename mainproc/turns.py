@@ -193,9 +193,7 @@ class Turns:
             if self._unary and self._unary[0][0] <= session.inbox.ack:
                 if not self._begin_unary():
                     return
-            elif not queue:
-                return
-            elif (work.full or session.congested) and self._must_wait():
+            elif not queue or ((work.full or session.congested) and self._must_wait()):
                 return
             else:
                 arrived = queue.popleft()

@@ -54,7 +54,8 @@ class GrpcCarrier:
         """Begin a link; see `Carrier`."""
 
         def start(frames: Iterator[bytes], take: Callable[[bytes], object]) -> Any:
-            stream: Any = self._channel.stream_stream(STREAM, None, take)
+            channel: Any = self._channel
+            stream = channel.stream_stream(STREAM, None, take)
             return stream(frames, metadata=self._metadata)
 
         return GrpcLink(start, source)

@@ -135,6 +135,18 @@ def test_a_request_and_its_response() -> None:
     assert messages.read_result(result, "c") == "pong"
 
 
+@pytest.mark.parametrize("size", [0, 100, 127, 128, 20_000, 3_000_000])
+@pytest.mark.parametrize("packed", [False, True], ids=["tree", "packed"])
+def test_a_response_of_any_size(size: int, packed: bool) -> None:
+    reply = messages.reply(0, "x" * size, packed=packed)
+    for response in (
+        messages.sync_response(reply, packed=True),
+        messages.sync_response(reply),
+    ):
+        result = pb.SendSyncResponse.FromString(response)
+        assert messages.read_result(result, "c") == "x" * size
+
+
 def test_a_response_that_there_is_no_result() -> None:
     response = messages.sync_response(messages.refusal(0, NoListener("nobody")))
     with pytest.raises(NoListener, match="nobody"):
