@@ -86,8 +86,11 @@ class Connection:
             on_broken=self._handle_events,
             on_written=self._written,
         )
+        self.send: Final = self._outlet.send
+        """Put a message on the session, from any thread; see `Outlet.send`."""
         self._incoming = Incoming(ipc, self.contents, self.session, self, home)
         self._turns, self._work = self._incoming.turns, self._incoming.work
+        self._outlet.turns = self._turns
         self._asks = Asks(home, self.contents, self.send)
         self._serving: asyncio.Task[object] | None = None
         self._reading = False
@@ -253,25 +256,6 @@ class Connection:
     def connected(self) -> bool:
         """A link carries the session, or is about to."""
         return self.open and not self._link_ended
-
-    def send(
-        self, parcel: Parcel, noted: Callable[[int], object] | None = None
-    ) -> bool:
-        """Put a message on the session, from any thread; False if that is over.
-
-        Args:
-            parcel: the message.
-            noted: called with its receipt, before it can be answered.
-
-        Raises:
-            Overloaded: the renderer's window is full.
-            PayloadTooLarge: the renderer does not take messages of this size.
-        """
-        accepted = self._outlet.send(parcel, noted)
-        # A turn ends with a flush, also for what another thread has sent meanwhile.
-        if accepted and not self._turns.dispatching:
-            self._outlet.schedule_flush()
-        return accepted
 
     def _may_overshoot(self) -> bool:
         # What is sent on behalf of one of its own messages: its next ones wait instead.

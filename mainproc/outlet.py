@@ -20,6 +20,7 @@ from renderer.wire.session import Session
 from renderer.wire.state import ACCEPTS_MESSAGES
 
 if TYPE_CHECKING:
+    from mainproc.turns import Turns
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel
 
@@ -70,6 +71,8 @@ class Outlet:
     ) -> None:
         self.lock: Final = SessionLock()
         """For the session. Nothing foreign is called while it is held."""
+        self.turns: Turns | None = None
+        """What the renderer's messages cause goes out when these end."""
         self._home = home
         self._session = session
         self._may_overshoot = may_overshoot
@@ -126,7 +129,7 @@ class Outlet:
     ) -> bool:
         """Put a message on the session, from any thread; False if that is over.
 
-        The caller flushes, or has it flushed by `schedule_flush`.
+        It is written soon.
 
         Args:
             parcel: the message.
@@ -156,7 +159,11 @@ class Outlet:
                 noted(receipt)
         if not receipt:
             self._home.later(self._on_broken)
-        return receipt != 0
+            return False
+        # A turn ends with a flush, also for what another thread has sent meanwhile.
+        if self.turns is None or not self.turns.dispatching:
+            self.schedule_flush()
+        return True
 
     def _send_late(self, parcel: Parcel, noted: Callable[[int], object] | None) -> None:
         try:

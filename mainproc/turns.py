@@ -187,6 +187,7 @@ class Turns:
         # Once for each message: what does not change meanwhile is looked up before.
         queue, session, begin = self._queue, self._session, self._begin
         work, clock = self._work, self._home.loop.time
+        consume = session.inbox.consume  # no other session ever takes its place here
         until = clock() + _LONGEST_TURN
         count = 0
         while True:
@@ -202,7 +203,7 @@ class Turns:
                 if begin(arrived):
                     self._schedule(self._consume_and_advance)
                     return
-                session.consume()
+                consume()
             count += 1
             if not count % _LOOK_AT_CLOCK_EVERY and clock() > until:
                 self._schedule(self.advance)

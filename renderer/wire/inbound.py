@@ -61,14 +61,23 @@ class Inbound:
         unknown: list[int] = []
         free: list[pb.Message] = []
         counted = False
-        number = self._inbox.start(first)
-        received = self._inbox.received  # up to here it is an overlap
+        inbox = self._inbox
+        number = inbox.start(first)
+        received = inbox.received  # up to here it is an overlap
+        plain = self.lanes and not self.closing
         for message in messages:
             kind = message.WhichOneof("kind")
             if kind == "dropped":
                 number += max(message.dropped.count, 1) - 1
             if number <= received:
                 free.append(message)
+            elif kind == "event" and self._large is None and plain:
+                # What most messages are: as in `_settle`, in place.
+                if message.id > MAX_NUMBER:
+                    raise RemoteProtocolError(_huge(message.id))
+                inbox.arrive(number, waits=True)
+                out.append(events.Arrived(number, kind, message))
+                counted = True
             else:
                 if self._large is not None or not self.lanes or kind == "chunk":
                     self._take(number, kind, message, out)
@@ -86,7 +95,7 @@ class Inbound:
         if counted and not self.closing:
             for message in free:
                 size -= message.ByteSize()
-            self._inbox.note_frame(size)
+            inbox.note_frame(size)
         return unknown
 
     def _take(
@@ -138,7 +147,7 @@ class Inbound:
     ) -> None:
         inbox, id = self._inbox, message.id
         if id > MAX_NUMBER:
-            raise RemoteProtocolError(f"the id {id} exceeds 63 bits")
+            raise RemoteProtocolError(_huge(id))
         if kind == "event" or kind == "call":
             if kind == "call" and not id:
                 raise RemoteProtocolError("a call without id")
@@ -156,3 +165,7 @@ class Inbound:
             out.append(events.Cancelled(id))
         elif kind == "dropped":
             out.append(events.GivenUp(message.dropped.channel, fresh))
+
+
+def _huge(id: int) -> str:
+    return f"the id {id} exceeds 63 bits"
