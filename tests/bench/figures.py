@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from tests.bench.peers.commands import OURS, OURS_THREADS, PYTHON_SOCKETIO, RAW
+from tests.bench.peers.commands import (
+    OURS,
+    OURS_ON_ASYNCIO,
+    OURS_THREADS,
+    PYTHON_SOCKETIO,
+    RAW,
+)
 from tests.bench.results import Result, Samples, all_samples
 from tests.bench.rounds import Comparison, Plan, warmed_up
 from tests.bench.sides import Side
@@ -52,6 +58,18 @@ FIGURES: Final = (
         "events to main and back, renderer on threads",
         "/s",
         Side(OURS_THREADS, "echo"),
+    ),
+    Figure(
+        "echo_main_without_uvloop",
+        "events to main and back, main on asyncio's own loop",
+        "/s",
+        Side(OURS_ON_ASYNCIO, "echo"),
+    ),
+    Figure(
+        "invoke_main_without_uvloop",
+        "one invoke after the other, likewise",
+        "s",
+        Side(OURS_ON_ASYNCIO, "invoke"),
     ),
     Figure("echo_10_mib", "invoke with 10 MiB, and back", "s", Side(OURS, "mib_10")),
     Figure(

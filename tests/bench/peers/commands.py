@@ -28,6 +28,12 @@ _BASE = packages("uvloop")
 _NODE_FOLDER = Path(__file__).parent / "node_socketio"
 
 OURS: Final = Peer("ours", _MAIN, _program("ours.page_aio"), _BASE)
+OURS_ON_ASYNCIO: Final = Peer(
+    "ours, main --no-uvloop",
+    (*_MAIN[:-1], "--no-uvloop", _MAIN[-1]),
+    _program("ours.page_aio"),
+    _BASE,
+)
 OURS_THREADS: Final = Peer("ours, threads", _MAIN, _program("ours.page"), _BASE)
 OURS_UNARY: Final = Peer("ours, unary", _MAIN, _program("ours.page_unary"), _BASE)
 RAW: Final = Peer(
