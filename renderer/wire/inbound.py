@@ -61,23 +61,14 @@ class Inbound:
         unknown: list[int] = []
         free: list[pb.Message] = []
         counted = False
-        inbox = self._inbox
-        number = inbox.start(first)
-        received = inbox.received  # up to here it is an overlap
-        plain = self.lanes and not self.closing
+        number = self._inbox.start(first)
+        received = self._inbox.received  # up to here it is an overlap
         for message in messages:
             kind = message.WhichOneof("kind")
             if kind == "dropped":
                 number += max(message.dropped.count, 1) - 1
             if number <= received:
                 free.append(message)
-            elif kind == "event" and self._large is None and plain:
-                # What most messages are: as in `_settle`, in place.
-                if message.id > MAX_NUMBER:
-                    raise RemoteProtocolError(_huge(message.id))
-                inbox.arrive(number, waits=True)
-                out.append(events.Arrived(number, kind, message))
-                counted = True
             else:
                 if self._large is not None or not self.lanes or kind == "chunk":
                     self._take(number, kind, message, out)
@@ -95,7 +86,7 @@ class Inbound:
         if counted and not self.closing:
             for message in free:
                 size -= message.ByteSize()
-            inbox.note_frame(size)
+            self._inbox.note_frame(size)
         return unknown
 
     def _take(
@@ -147,7 +138,7 @@ class Inbound:
     ) -> None:
         inbox, id = self._inbox, message.id
         if id > MAX_NUMBER:
-            raise RemoteProtocolError(_huge(id))
+            raise RemoteProtocolError(f"the id {id} exceeds 63 bits")
         if kind == "event" or kind == "call":
             if kind == "call" and not id:
                 raise RemoteProtocolError("a call without id")
@@ -165,7 +156,3 @@ class Inbound:
             out.append(events.Cancelled(id))
         elif kind == "dropped":
             out.append(events.GivenUp(message.dropped.channel, fresh))
-
-
-def _huge(id: int) -> str:
-    return f"the id {id} exceeds 63 bits"

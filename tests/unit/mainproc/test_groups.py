@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import (
     Answers,
     ConnectionClosed,
@@ -17,7 +18,9 @@ from mainproc import (
     RemoteError,
 )
 from mainproc.testing import connected_aio
+from renderer.wire import messages
 from renderer.wire.limits import Limits
+from renderer.wire.parcel import Parcel
 from tests.unit.mainproc.page import connected, main_with
 
 
@@ -85,6 +88,30 @@ async def test_it_is_encoded_once() -> None:
     async with connected_aio(ipc), connected_aio(ipc):
         assert ipc.broadcast("x", object()) == 2
         assert len(times) == 1
+
+
+async def test_it_is_encoded_once_for_each_form_that_somebody_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forms, encode = list[bool](), messages.event
+
+    def event(*args: Any, packed: bool, **kwargs: Any) -> Parcel:
+        forms.append(packed)
+        return encode(*args, packed=packed, **kwargs)
+
+    ipc = main_with()
+    async with connected(ipc) as a, connected(ipc) as b, connected(ipc) as c:
+        pages = (a, b, c)
+        assert all(page.contents.packed for page in pages)
+        c.contents.packed = False  # as if its Hello had not named it
+        monkeypatch.setattr(messages, "event", event)
+        assert ipc.broadcast("x", {"n": [1, 2]}) == 3
+        assert sorted(forms) == [False, True]
+        for page in pages:
+            await page.until(lambda page=page: page.heard)
+            assert page.heard == [("x", [{"n": [1, 2]}])]
+        carried = [pb.StreamResponse.FromString(p.frames[-1]).messages for p in pages]
+        assert carried[0] == carried[1] != carried[2]
 
 
 async def test_groups() -> None:
