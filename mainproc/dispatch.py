@@ -79,6 +79,7 @@ class Dispatcher:
         home: Home,
         limit: int,
         on_room: Callable[[], object],
+        owner: WebContents | None = None,
     ) -> Work:
         """Give a renderer its work: what runs for it.
 
@@ -87,10 +88,12 @@ class Dispatcher:
             home: main's loop.
             limit: how much may run at once before `full`.
             on_room: called on the loop when something has ended.
+            owner: the renderer once more, where it matters to what runs for whom it
+                does. Not for a one-shot: both would be left to the collector.
         """
         work = Work(
             home,
-            contents,
+            owner,
             handlers=self._handler_threads,
             listeners=self._listener_threads,
             limit=limit,

@@ -79,7 +79,7 @@ class Incoming:
         self._home = home
         self._dispatcher = ipc.dispatcher
         self.work: Final[Work] = self._dispatcher.work(
-            contents, home, ipc.limits.max_running, self._wake
+            contents, home, ipc.limits.max_running, self._wake, owner=contents
         )
         """What runs for the renderer."""
         self.turns: Final = Turns(

@@ -55,7 +55,7 @@ class UnaryCall(SyncCall):
             channel,
             home=home,
             deadline=home.loop.time() + timeout,
-            send=self._deliver,
+            send=_nowhere,
             default=default,
             packed=packed,
         )
@@ -78,7 +78,8 @@ class UnaryCall(SyncCall):
         self._fail(IpcTimeout("the deadline is over"))
         super().abandon()
 
-    def _deliver(self, parcel: Parcel) -> None:
+    def _reply(self, parcel: Parcel) -> None:
+        # Not by `send`: a call that holds a method of its own is left to the collector.
         self._home.call(self._set, parcel)
 
     def _set(self, parcel: Parcel) -> None:
@@ -89,6 +90,10 @@ class UnaryCall(SyncCall):
         if not self.settled and not self.reply.done():
             self.reply.set_exception(error)
             self.reply.exception()  # if nobody awaits it any more, that is no news
+
+
+def _nowhere(_: Parcel) -> None:
+    """Send nothing: there is no stream."""
 
 
 @final

@@ -7,6 +7,7 @@ import gc
 import logging
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,7 +21,9 @@ from mainproc import (
     RemoteError,
     ReplyNeverSent,
 )
+from mainproc.sessions import Sessions
 from mainproc.testing import connected_aio
+from renderer.wire import messages
 from tests.unit.mainproc.page import connected, main_with
 
 
@@ -326,3 +329,21 @@ async def test_both_kinds_of_listener() -> None:
         with pytest.raises(ReplyNeverSent, match="'x': 3 listeners ran"):
             await page.send_sync("x")
     assert sorted(ran) == ["async", "plain", "thread"]
+
+
+async def test_a_one_shot_leaves_nothing_to_the_collector() -> None:
+    ipc, kept = main_with(), list[weakref.ref[object]]()
+
+    @ipc.on("x")
+    def _(event: Any, value: object) -> None:
+        kept.append(weakref.ref(event.sender))
+        event.return_value = value
+
+    sessions = Sessions(ipc)
+    request = messages.sync_request("x", (1,)).SerializeToString()
+    gc.disable()
+    try:
+        await sessions.send_sync(request, 30.0)
+        assert [reference() for reference in kept] == [None]
+    finally:
+        gc.enable()
