@@ -124,9 +124,7 @@ class Dispatcher:
 
     def event(self, contents: WebContents, channel: str, args: Sequence[Any]) -> bool:
         """Call the listeners of an event."""
-        listeners = self._table.take(channel)
-        if contents.own_table is not None:
-            listeners = contents.own_table.take(channel) + listeners
+        listeners = self._listeners(contents, channel)
         if not listeners:
             self._warn_unheard(contents, channel)
             return False
