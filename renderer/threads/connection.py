@@ -42,6 +42,8 @@ logger = logging.getLogger("ipc.renderer")
 
 DRAIN_S: Final = 5.0
 """How long what arrived before main's Goodbye may take to be dispatched."""
+_TIMEOUT: Final = IpcTimeout.reason
+
 PART_S: Final = 10.0
 """How long main may take to end the link when the session is over."""
 
@@ -288,6 +290,8 @@ class Connection:
     def _receive(self, frame: bytes) -> None:
         for event in self.exchange.receive(frame):
             if type(event) is events.Replied:
+                if event.id in self._alarms and event.reply.failure.reason == _TIMEOUT:
+                    continue  # main's timer was quicker; ours decides what is said
                 caller = self._settle(event.id)
                 if caller is not None:
                     caller.replied(event)
