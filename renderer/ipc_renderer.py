@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, overload
 
+from renderer.hooks import GapHook, Hooks
 from renderer.reports import ErrorHook, Reports
 from renderer.wire.listeners import Kind, Subscription
 from renderer.wire.registrar import Registrar
@@ -15,6 +16,7 @@ from renderer.wire.registrar import Registrar
 F = TypeVar("F", bound=Callable[..., object])
 E = TypeVar("E", bound=ErrorHook)
 D = TypeVar("D", bound=Callable[[], object])
+G = TypeVar("G", bound=GapHook)
 
 
 def is_async(fn: object) -> bool:
@@ -35,7 +37,7 @@ class Channels(Registrar):
     def __init__(self) -> None:
         super().__init__(threading.RLock())
         self._reports = Reports(self.table)
-        self._on_disconnect: list[Callable[[], object]] = []
+        self._hooks = Hooks()
         self._registered = False  # something, ever
 
     # ---- listeners -------------------------------------------------------------------
@@ -181,11 +183,12 @@ class Channels(Registrar):
         return fn
 
     def on_disconnect(self, fn: D) -> D:
-        """Call a function when a connection has ended that was open.
+        """Call a function when a connection that was open has ended for good.
 
-        Whoever ended it: main's Goodbye, a cut, or `close`. It is called without
-        arguments, after the listeners of everything that had arrived, where they run.
-        It may `connect` again; with `renderer.aio` it may be `async def`.
+        Whoever ended it: main's Goodbye, `close`, or a cut from which there was no way
+        back. It is called without arguments, after the listeners of everything that
+        had arrived, where they run. It may `connect` again; with `renderer.aio` it may
+        be `async def`.
 
         Args:
             fn: called in the order of registration.
@@ -193,7 +196,55 @@ class Channels(Registrar):
         Returns:
             The function, so that this is a decorator.
         """
-        self._on_disconnect.append(fn)
+        self._hooks.disconnect.append(fn)
+        return fn
+
+    def on_reconnecting(self, fn: D) -> D:
+        """Call a function when the link to main is lost and looked for again.
+
+        What is sent meanwhile waits, in its order, and calls wait for their replies.
+        It is followed by `on_reconnected`, or by `on_disconnect`.
+
+        Args:
+            fn: called without arguments, where listeners run, in order with them.
+
+        Returns:
+            The function, so that this is a decorator.
+        """
+        self._hooks.reconnecting.append(fn)
+        return fn
+
+    def on_reconnected(self, fn: D) -> D:
+        """Call a function when there is a link to main again.
+
+        If the session could not be resumed, `on_gap` was called before it.
+
+        Args:
+            fn: called without arguments, where listeners run, in order with them.
+
+        Returns:
+            The function, so that this is a decorator.
+        """
+        self._hooks.reconnected.append(fn)
+        return fn
+
+    def on_gap(self, fn: G) -> G:
+        """Call a function when messages may have been lost.
+
+        Main was restarted, or has given this renderer up: a new session began, which
+        knows nothing of the old one. What main had not confirmed is not sent again; it
+        may have been dispatched, or not. Pending calls fail with `ConnectionClosed`,
+        outcome "unknown". Without such a function the same is logged as a warning.
+
+        Args:
+            fn: called with the number of events and calls sent that main has not
+                confirmed, and the number of messages of main's that never came (None:
+                nobody can know); where listeners run, in order with them.
+
+        Returns:
+            The function, so that this is a decorator.
+        """
+        self._hooks.gap.append(fn)
         return fn
 
     # ---- registering -----------------------------------------------------------------

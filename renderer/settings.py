@@ -22,6 +22,9 @@ logger = logging.getLogger("ipc.renderer")
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 """Where a main process listens unless it is told otherwise."""
 
+SHORTEST_DEAD_AFTER: Final = 2.0
+"""Main permits a ping a second, and the answer takes its time."""
+
 _SCHEMES: Final = frozenset({"unix", "unix-abstract", "dns", "ipv4", "ipv6"})
 """Those that gRPC's targets may begin with, and that need no server of names."""
 
@@ -39,6 +42,8 @@ class Options(TypedDict, total=False):
     token: str | None
     connect_timeout: float
     default: Default | None
+    reconnect: bool
+    dead_after: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,14 @@ class Settings:
     token: str | None = None
     connect_timeout: float = 10.0
     default: Default | None = None
+    reconnect: bool = False
+    dead_after: float = 20.0
 
     def __post_init__(self) -> None:
         if self.token is not None and not _is_header(self.token):
             raise ValueError("a token is printable ASCII")
+        if not self.dead_after >= SHORTEST_DEAD_AFTER:
+            raise ValueError(f"dead_after is {SHORTEST_DEAD_AFTER:g} s or more")
 
     def changed(self, address: str | None, options: Options) -> Self:
         """Return these settings, changed where something is said."""
@@ -118,7 +127,9 @@ class Settings:
     def session(self) -> Session:
         """Return a new session as these settings introduce it."""
         hello = introduction(version=_version(), url=self.url, title=self.title)
-        return Session(Role.RENDERER, limits=DEFAULT_LIMITS, hello=hello)
+        return Session(
+            Role.RENDERER, limits=DEFAULT_LIMITS, hello=hello, resume=self.reconnect
+        )
 
 
 class ThreadOptions(Options, total=False):

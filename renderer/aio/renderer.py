@@ -192,7 +192,7 @@ class IpcRenderer(Channels):
             self._reports,
             self._settings,
             self._carrier,
-            self._on_disconnect,
+            self._hooks.disconnect,
             before,
         )
         self._connection = connection

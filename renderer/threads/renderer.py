@@ -74,7 +74,7 @@ class IpcRenderer(Channels):
     ) -> None:
         super().__init__()
         self._settings = ThreadSettings(
-            address, title, url, token, connect_timeout, default, dispatch
+            address, title, url, token, connect_timeout, default, dispatch=dispatch
         )
         self._begin()
         staying.note(self)
@@ -204,7 +204,7 @@ class IpcRenderer(Channels):
             self._reports,
             default=settings.default,
             hand_over=settings.dispatch,
-            at_end=self._on_disconnect,
+            at_end=self._hooks.disconnect,
             before=self._dispatcher,
         )
         session, address = settings.session(), settings.target

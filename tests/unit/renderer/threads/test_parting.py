@@ -100,7 +100,7 @@ def test_a_hook_may_connect_again(main: MemoryMain, ipc: MemoryRenderer) -> None
     assert heard.next() == 2
     main.send("x", "again")
     assert heard.next() == "again"
-    ipc._on_disconnect.clear()  # noqa: SLF001 - else it would come back for ever
+    ipc._hooks.disconnect.clear()  # noqa: SLF001 - else it would come back for ever
 
 
 def test_a_peer_that_breaks_the_contract(
