@@ -61,6 +61,20 @@ def hello_of(base: pb.Hello, limits: Limits, *, resume: bool) -> pb.Hello:
     return hello
 
 
+def hello_again(first: pb.Hello, token: bytes, attempt: int, received: int) -> pb.Hello:
+    """Return the Hello of a renderer that comes back.
+
+    Args:
+        first: its first one.
+        token: that of the session.
+        attempt: how many links have tried it.
+        received: the last number that has arrived.
+    """
+    hello = pb.Hello(token=token, attempt=attempt, received=received)
+    hello.MergeFrom(first)
+    return hello
+
+
 def welcome_of(
     admission: Admission, limits: Limits, peer: Peer, received: int | None
 ) -> pb.Welcome:

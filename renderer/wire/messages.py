@@ -5,7 +5,7 @@ A message is encoded once, outside every lock, into a `Parcel`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -242,6 +242,19 @@ def sync_request(
         return request
     encode_args(args, request.args, default)
     return request
+
+
+def bring(request: pb.SendSyncRequest, first: int, unacked: Iterable[bytes]) -> None:
+    """Let a sync message of a session bring messages along: see `Outbox.unacked`.
+
+    Args:
+        request: the sync message.
+        first: the number of the first message.
+        unacked: the messages, serialized.
+    """
+    request.messages.extend(map(pb.Message.FromString, unacked))
+    if request.messages:
+        request.first = first
 
 
 def parse_sync_request(data: bytes) -> pb.SendSyncRequest:

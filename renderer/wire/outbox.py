@@ -312,6 +312,34 @@ class Outbox:
             self.ack(self.written)
         return first, parts
 
+    def unacked(self, up_to: int, room: int) -> list[bytes] | None:
+        """Return all from `acked` + 1 up to a number; it counts as written.
+
+        For another way than a link, and only while no link takes messages: a resume
+        tells what of it has arrived.
+
+        Args:
+            up_to: the number of a message, or 0.
+            room: the most bytes, with what precedes each in a frame.
+
+        Returns:
+            The serialized messages; None if they have no room, or one is a chunk.
+        """
+        ahead = max(0, up_to - self.written)
+        items = self._unacked[: max(0, up_to - self.acked)] + self._queued[:ahead]
+        found: list[bytes] = []
+        for item in items:
+            if type(item) is not Parcel:
+                return None
+            room -= len(item.data) + len(head_of(len(item.data)))
+            found.append(item.data)
+        if room < 0:
+            return None
+        self._unacked += self._queued[:ahead]
+        del self._queued[:ahead]
+        self.written += ahead
+        return found
+
     def _advance(self, lanes: Lanes) -> None:
         self._passed = 0
         self._extend(lanes.advance(self.last), lanes)

@@ -26,6 +26,7 @@ from renderer.wire.greeting import (
     Admission,
     check_token,
     grace_of,
+    hello_again,
     hello_of,
     peer_of_hello,
     peer_of_welcome,
@@ -101,8 +102,8 @@ class Session:
 
     # ---- links ---------------------------------------------------------------
 
-    def attach(self) -> int:
-        """Say Hello on a new link (renderer). Return the link's epoch.
+    def attach(self, *, anew: bool = False) -> int:
+        """Say Hello on a new link (renderer; `anew`: no token). Return its epoch.
 
         Raises:
             LocalProtocolError: the session is over, or does not outlive its link.
@@ -111,11 +112,10 @@ class Session:
             raise LocalProtocolError("the session does not outlive its link")
         self.state = move(self.state, Input.ATTACH)
         hello = self._hello
-        if self._established:
+        if self._established and not anew:
             self._attempt += 1
-            token, received = self.welcome.token, self.inbox.received
-            hello = pb.Hello(token=token, attempt=self._attempt, received=received)
-            hello.MergeFrom(self._hello)
+            place = self._attempt, self.inbox.received
+            hello = hello_again(hello, self.welcome.token, *place)
         # Were the Welcome lost, nobody could tell what arrived before it.
         return self._begin_link(hello, silent=hello.resume)
 

@@ -180,6 +180,16 @@ def test_a_request_that_cannot_be_packed_is_a_tree() -> None:
     assert messages.read_args(request) == [{1: {2}, "x": [{3}, str(print)]}]
 
 
+def test_a_request_brings_messages_along() -> None:
+    request = messages.sync_request("c", [])
+    messages.bring(request, 7, [])
+    assert request == pb.SendSyncRequest(channel="c")
+    first, second = (messages.event("x", [n]).data for n in (1, 2))
+    messages.bring(request, 7, [first, second])
+    assert request.first == 7
+    assert [m.SerializeToString() for m in request.messages] == [first, second]
+
+
 def test_a_request_that_is_none() -> None:
     with pytest.raises(RemoteProtocolError, match="malformed request"):
         messages.parse_sync_request(b"\xff")

@@ -304,6 +304,50 @@ def test_a_resume_within_what_was_acked_and_written(
         outbox.check_received(received)
 
 
+# ---- another way than a link ---------------------------------------------------------
+
+
+def test_what_is_unacked_may_go_another_way(outbox: Outbox) -> None:
+    sent = [event(name) for name in "abcd"]
+    put(outbox, *sent)
+    write(outbox, count=2)
+    outbox.ack(1)
+    assert outbox.unacked(3, LONG) == [sent[1].data, sent[2].data]
+    assert outbox.written == 3
+    assert resume(outbox, 3)  # it has arrived
+    assert [m.event.channel for m in write_all(outbox)] == ["d"]
+
+
+def test_what_went_another_way_may_be_lost(outbox: Outbox) -> None:
+    put(outbox, event("a"), event("b"))
+    assert len(outbox.unacked(2, LONG) or ()) == 2
+    assert resume(outbox, 0)
+    assert [m.event.channel for m in write_all(outbox)] == ["a", "b"]
+
+
+def test_nothing_is_unacked(outbox: Outbox) -> None:
+    assert outbox.unacked(0, 0) == []
+    put(outbox, event())
+    write(outbox)
+    outbox.ack(1)
+    assert outbox.unacked(1, 0) == []
+
+
+def test_what_has_no_room_goes_no_other_way(outbox: Outbox) -> None:
+    small = event()
+    put(outbox, small, small)
+    size = 2 * (len(small.data) + 2)
+    assert outbox.unacked(2, size - 1) is None
+    assert outbox.written == 0
+    assert outbox.unacked(2, size) is not None
+
+
+def test_chunks_go_no_other_way(outbox: Outbox) -> None:
+    put(outbox, event(size=5_000))
+    write(outbox)
+    assert outbox.unacked(outbox.last, LONG) is None
+
+
 def test_three_fruitless_links_are_the_end(outbox: Outbox) -> None:
     put(outbox, event())
     for _ in range(2):

@@ -74,6 +74,20 @@ def test_a_hello_has_no_ack(opened: Pair) -> None:
     )
 
 
+def test_a_session_that_main_disowned_begins_anew(opened: Pair) -> None:
+    opened.renderer.put(event())
+    opened.cut()
+    opened.renderer.take_events()
+    opened.renderer.attach(anew=True)
+    hello = pb.StreamRequest.FromString(opened.renderer.next_frame(0.0) or b"").hello
+    assert (hello.token, hello.attempt, hello.received) == (b"", 0, 0)
+    opened.tell(welcome=pb.Welcome(token=b"another", grace_ms=1))
+    gap, again = opened.renderer.take_events()
+    assert gap == events.Gap(1, None)
+    assert isinstance(again, events.Opened)
+    assert opened.renderer.state is State.OPEN
+
+
 def test_frames_of_an_older_link_are_discarded_unread(opened: Pair) -> None:
     opened.renderer.put(event("late"))
     late = opened.renderer.next_frame(0.0)
