@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import final
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.inbox import Inbox
-from renderer.wire.limits import MAX_NUMBER, Limits, Peer
+from renderer.wire.limits import MAX_FRAME_MESSAGES, MAX_NUMBER, Limits, Peer
 from renderer.wire.transfers import Reassembly
 
 
@@ -43,7 +43,7 @@ class Inbound:
     def receive(
         self,
         first: int | None,
-        messages: Iterable[pb.Message],
+        messages: Sequence[pb.Message],
         size: int,
         out: list[events.SessionEvent],
     ) -> list[int]:
@@ -58,6 +58,11 @@ class Inbound:
         Raises:
             RemoteProtocolError: numbers or messages that cannot be.
         """
+        if len(messages) > MAX_FRAME_MESSAGES:
+            raise RemoteProtocolError(
+                f"{len(messages):,} messages in one frame; "
+                f"it may have {MAX_FRAME_MESSAGES:,}"
+            )
         unknown: list[int] = []
         free: list[pb.Message] = []
         counted = False

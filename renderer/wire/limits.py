@@ -27,6 +27,9 @@ MAX_LANE: Final = 2**32 - 1
 MAX_TRANSFERS: Final = 4
 """Large messages of one direction that may be under way at once."""
 
+MAX_FRAME_MESSAGES: Final = 65_536
+"""The messages in one frame, at most: an empty one has two bytes, and costs us more."""
+
 RESUMES_WITHOUT_PROGRESS: Final = 3
 """So many resumes may find the same message undelivered before the session ends."""
 

@@ -5,7 +5,7 @@ from renderer.wire import events
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.inbound import Inbound
 from renderer.wire.inbox import Inbox
-from renderer.wire.limits import MAX_NUMBER, Limits
+from renderer.wire.limits import MAX_FRAME_MESSAGES, MAX_NUMBER, Limits
 from tests.support.wires import channels
 
 LIMITS = Limits(
@@ -106,6 +106,13 @@ def test_ids_have_63_bits(receiver: Receiver, message: pb.Message) -> None:
     large.id = MAX_NUMBER + 1
     with pytest.raises(RemoteProtocolError, match="63 bits"):
         receiver.hear(large)
+
+
+def test_a_frame_has_so_many_messages_at_most(receiver: Receiver) -> None:
+    with pytest.raises(RemoteProtocolError, match="65,537 messages in one frame"):
+        receiver.hear(*[CANCEL] * (MAX_FRAME_MESSAGES + 1))
+    assert receiver.inbox.received == 0
+    assert len(receiver.hear(*[CANCEL] * MAX_FRAME_MESSAGES)) == MAX_FRAME_MESSAGES
 
 
 def test_a_lane_that_was_not_agreed_on(receiver: Receiver) -> None:
