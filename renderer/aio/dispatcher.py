@@ -5,35 +5,32 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from types import CoroutineType
 from typing import Any, Final, NamedTuple, Protocol, final
 
-from renderer.aio.tasks import STARTS_AT_ONCE, start
-from renderer.asked import Asked, reply_with
+from renderer.aio.crew import Crew
+from renderer.aio.handlers import RAISED, AioHandlers
+from renderer.aio.tasks import STARTS_AT_ONCE
 from renderer.reports import Reports
 from renderer.wire import messages
-from renderer.wire.errors import IpcError, IpcTimeout, quote
+from renderer.wire.errors import IpcError
 from renderer.wire.events import Arrived
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.listeners import NO_AWAITABLES, ListenerTable, Registration
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
-from renderer.workers import Job, Workers
 
 logger = logging.getLogger("ipc.renderer")
 
-_HANDLER_THREADS: Final = 32
 _TURN: Final = 256
 """Messages after which the program's other tasks get the loop."""
 _LONGEST_BRAKE: Final = 0.1
 """Seconds without an ack after which dispatch goes on although main is behind."""
-_RAISED: Final = (Exception, asyncio.CancelledError)
-"""What a plain function may raise: one that looks at a cancelled future lets that out.
-SystemExit and KeyboardInterrupt end the program."""
+
+Notice = Callable[[], object]
+"""A function of the program's that is told of the connection."""
 
 
 class Line(Protocol):
@@ -62,11 +59,11 @@ class Line(Protocol):
         ...
 
 
-class _Running(NamedTuple):
-    """A handler that runs as a task."""
+@final
+class _Told(NamedTuple):
+    """Functions to call between two messages."""
 
-    task: asyncio.Task[None]
-    timer: asyncio.TimerHandle | None
+    notices: tuple[Notice, ...]
 
 
 @final
@@ -106,21 +103,25 @@ class AioDispatcher:
         self._after: AioDispatcher | None = None
         if before is not None:
             before._after = self  # noqa: SLF001 - one of us
-        self._asked = Asked(line.answer)
-        self._queue: deque[Arrived] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._running: dict[int, _Running] = {}  # of these, the handlers
-        self._jobs = 0  # on threads
+        self._crew = Crew(loop, self.advance)
+        self._handlers = self._new_handlers()
+        self._queue: deque[Arrived | _Told] = deque()
         self._limit = DEFAULT_LIMITS.max_running
         self._dispatching = False
         self._scheduled = False  # something goes on soon, and nothing before it
         self._stopped = False
-        self._closer: asyncio.Task[Any] | None = None  # maybe one of the handlers
         self._brake: asyncio.TimerHandle | None = None
         self._braked_enough = False
-        # The limit keeps their queues short: `run` must never wait here.
-        self._in_order = Workers("listener", threads=1, room=sys.maxsize)
-        self._at_once = Workers("handler", threads=_HANDLER_THREADS, room=sys.maxsize)
+
+    def _new_handlers(self) -> AioHandlers:
+        return AioHandlers(
+            self._table,
+            self._reports,
+            self._line,
+            self._loop,
+            self._crew,
+            self._default,
+        )
 
     # ---- from the connection ---------------------------------------------------------
 
@@ -129,19 +130,30 @@ class AioDispatcher:
         if self._stopped:
             return
         if event.kind == "call":
-            self._asked.arrived(event)
+            self._handlers.arrived(event)
         elif self._reports.tap is not None:
             self._reports.tap(event)
         self._queue.append(event)
 
+    def told(self, notices: Sequence[Notice]) -> None:
+        """Call functions of the program's, plain or async, when it is their turn."""
+        if notices and not self._stopped:
+            self._queue.append(_Told(tuple(notices)))
+
     def cancelled(self, id: int) -> None:
         """Answer a call that main no longer waits for, and stop its handler."""
-        running = self._running.get(id)
-        if running is None:
-            self._asked.cancelled(id)
-        else:
-            self._asked.cancel(id)
-            running.task.cancel()
+        self._handlers.cancelled(id)
+
+    def start_over(self) -> None:
+        """Give up main's calls: their session is lost, and a new one begins.
+
+        What arrived on the old one is dispatched all the same, but for calls.
+        """
+        for place, item in enumerate(self._queue):
+            if type(item) is Arrived and item.kind == "call":
+                self._queue[place] = _Told((self._line.consume,))
+        self._handlers.lose()
+        self._handlers = self._new_handlers()
 
     def acked(self) -> None:
         """Note that main catches up; `advance` makes use of it."""
@@ -156,42 +168,40 @@ class AioDispatcher:
     @property
     def is_idle(self) -> bool:
         """Besides, nothing of it runs any more."""
-        return self.is_through and not (self._tasks or self._jobs)
+        return self.is_through and not (self._crew.tasks or self._crew.jobs)
 
     def is_current(self) -> bool:
         """Tell whether a listener or handler asks that runs as a task."""
-        return asyncio.current_task() in self._tasks
+        return asyncio.current_task() in self._crew.tasks
 
     def stop(self) -> None:
         """Begin nothing any more, and cancel the handlers: nobody hears the results."""
         self._stopped = True
-        self._closer = self._closer or asyncio.current_task()
+        self._handlers.spare_closer()
         self._queue.clear()
         self.abandon()
         self._release_brake()
 
     def abandon(self) -> None:
         """Cancel the handlers that run: main is gone."""
-        for running in tuple(self._running.values()):
-            if running.task is not self._closer:
-                running.task.cancel()
+        self._handlers.abandon()
 
     def end(self) -> None:
         """Let the threads end after what they run."""
         self.stop()
-        self._in_order.stop()
-        self._at_once.stop()
+        self._crew.stop()
         self._let_next()
 
-    def run_hook(self, hook: Callable[[], object]) -> None:
-        """Call a function of the program's, plain or async."""
+    def run_hook(self, hook: Notice) -> bool:
+        """Call a function of the program's; return whether that started a task."""
         try:
             result = hook()
         except Exception:
             logger.exception("a callback raised")
-            return
-        if inspect.isawaitable(result):
-            self._start(_await_hook(result), result)
+            return False
+        if not inspect.isawaitable(result):
+            return False
+        return self._crew.start(_await_hook(result), result) is not None
 
     # ---- one after the other ---------------------------------------------------------
 
@@ -215,12 +225,27 @@ class AioDispatcher:
         for _ in range(_TURN):
             if not queue or self._must_wait():
                 return
-            if dispatch(queue.popleft()) and not STARTS_AT_ONCE:
+            item = queue.popleft()
+            if type(item) is _Told:
+                if self._tell_program(item):
+                    return
+            elif dispatch(item) and not STARTS_AT_ONCE:
                 # The task runs to its first await in the loop's next turn.
                 self._schedule(self._consume_and_advance)
                 return
-            consume()
+            else:
+                consume()
         self._schedule(self.advance)
+
+    def _tell_program(self, told: _Told) -> bool:
+        """Call functions; return whether what follows has to wait for them."""
+        started = False
+        for notice in told.notices:
+            started |= self.run_hook(notice)
+        if started and not STARTS_AT_ONCE:
+            self._schedule(self.advance)
+            return True
+        return False
 
     def _schedule(self, step: Callable[[], None]) -> None:
         self._scheduled = True
@@ -237,9 +262,8 @@ class AioDispatcher:
     def _must_wait(self) -> bool:
         if self._before is not None:
             return True
-        if (self._tasks or self._jobs) and (
-            len(self._tasks) + self._jobs >= self._limit
-        ):
+        crew = self._crew
+        if (crew.tasks or crew.jobs) and len(crew.tasks) + crew.jobs >= self._limit:
             return True
         if self._braked_enough or not self._line.is_crowded:
             return False
@@ -277,9 +301,7 @@ class AioDispatcher:
             if len(listeners) == 1 and not listeners[0].thread:
                 return self._call(listeners[0], args)
             return self._tell(channel, listeners, args)
-        if self._asked.is_waiting(event.message.id):
-            return self._ask(event.message.id, event)
-        return False
+        return self._handlers.begin(event)
 
     # ---- events ----------------------------------------------------------------------
 
@@ -292,7 +314,7 @@ class AioDispatcher:
         for listener in listeners:
             if listener.thread:
                 job = partial(self._call_on_thread, listener, args)
-                self._run(self._in_order, job)
+                self._crew.run_in_order(job)
             else:
                 started |= self._call(listener, args)
         return started
@@ -300,13 +322,13 @@ class AioDispatcher:
     def _call(self, listener: Registration, args: Sequence[Any]) -> bool:
         try:
             result = listener.fn(*args)
-        except _RAISED as error:
+        except RAISED as error:
             self._reports.failed(listener, args, error)
             return False
         if type(result) in NO_AWAITABLES or not inspect.isawaitable(result):
             return False
         running = self._await_listener(listener, args, result)
-        return self._start(running, result) is not None
+        return self._crew.start(running, result) is not None
 
     async def _await_listener(
         self, listener: Registration, args: Sequence[Any], running: Awaitable[Any]
@@ -322,160 +344,6 @@ class AioDispatcher:
         except BaseException as error:  # there is nobody else to see it on a thread
             self._reports.failed(listener, args, error)
 
-    # ---- calls -----------------------------------------------------------------------
-
-    def _ask(self, id: int, event: Arrived) -> bool:
-        served = self._asked.served_by(event, self._table)
-        if served is None:
-            return False
-        handler, args = served
-        if handler.thread:
-            job = partial(self._handle_on_thread, id, handler, args)
-            self._run(self._at_once, job)
-            return False
-        return self._handle(id, handler, args)
-
-    def _handle(self, id: int, handler: Registration, args: Sequence[Any]) -> bool:
-        left = self._asked.left(id)
-        if not self._asked.begin(id):
-            return False
-        try:
-            result = handler.fn(*args)
-        except _RAISED as error:
-            self._failed(id, handler, args, error)
-            return False
-        if type(result) in NO_AWAITABLES or not inspect.isawaitable(result):
-            self._asked.answer(id, self._reply(id, handler, args, result))
-            return False
-        task = self._start(self._await_handler(id, handler, args, result), result)
-        if task is None:
-            return False
-        timer = None
-        if left is not None:
-            timer = self._loop.call_later(left, self._expire, id, handler.channel)
-        self._running[id] = _Running(task, timer)
-        task.add_done_callback(partial(self._handler_ended, id))
-        return True
-
-    async def _await_handler(
-        self,
-        id: int,
-        handler: Registration,
-        args: Sequence[Any],
-        running: Awaitable[Any],
-    ) -> None:
-        try:
-            result = await running
-        except asyncio.CancelledError as error:
-            # By us: it has its reply. Otherwise the handler did that itself.
-            reply = messages.raised(id, error, lane=self._asked.lane(id))
-            self._asked.answer(id, reply)
-        except Exception as error:
-            self._failed(id, handler, args, error)
-        else:
-            self._asked.answer(id, self._reply(id, handler, args, result))
-
-    def _handler_ended(self, id: int, _: asyncio.Task[None]) -> None:
-        timer = self._running.pop(id).timer
-        if timer is not None:
-            timer.cancel()
-
-    def _expire(self, id: int, channel: str) -> None:
-        text = f"{quote(channel)} took longer than its caller waits"
-        self._asked.refuse(id, IpcTimeout(text))
-        self._running[id].task.cancel()
-
-    def _handle_on_thread(
-        self, id: int, handler: Registration, args: Sequence[Any]
-    ) -> None:
-        if not self._asked.begin(id):
-            return
-        try:
-            result = handler.fn(*args)
-        except BaseException as error:  # there is nobody else to see it on a thread
-            reply = self._failure(id, handler, args, error)
-        else:
-            reply = self._reply(id, handler, args, result)
-        self._there(self._asked.answer, id, reply)
-
-    def _reply(
-        self, id: int, handler: Registration, args: Sequence[Any], result: object
-    ) -> Parcel:
-        try:
-            packed, lane = self._line.packed, self._asked.lane(id)
-            return reply_with(id, result, self._default, packed=packed, lane=lane)
-        except Exception as error:
-            return self._failure(id, handler, args, error)
-
-    def _failure(
-        self,
-        id: int,
-        handler: Registration,
-        args: Sequence[Any],
-        error: BaseException,
-    ) -> Parcel:
-        raised = self._reports.failed(handler, args, error)
-        lane = self._asked.lane(id)
-        return messages.raised(id, raised, self._default, lane=lane)
-
-    def _failed(
-        self,
-        id: int,
-        handler: Registration,
-        args: Sequence[Any],
-        error: BaseException,
-    ) -> None:
-        self._asked.answer(id, self._failure(id, handler, args, error))
-
-    # ---- tasks and threads -----------------------------------------------------------
-
-    def _start(
-        self, coroutine: Coroutine[Any, Any, None], awaits: Awaitable[object]
-    ) -> asyncio.Task[None] | None:
-        """Run a coroutine as a task; return it unless it has ended already."""
-        task = start(self._hold(coroutine), self._loop)
-        if task.done():
-            self._tasks.discard(task)
-            return None
-        self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
-        if not STARTS_AT_ONCE:
-            # Cancelled before they began, they would warn that nobody awaited them.
-            for held in filter(inspect.iscoroutine, (coroutine, awaits)):
-                task.add_done_callback(partial(_close, held))
-        return task
-
-    async def _hold(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        # It may ask where it runs before `start` has returned.
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-        await coroutine
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self.advance()
-
-    def _run(self, workers: Workers, job: Job) -> None:
-        self._jobs += 1
-        workers.run(partial(self._run_there, job))
-
-    def _run_there(self, job: Job) -> None:
-        try:
-            job()
-        finally:
-            self._there(self._job_ended)
-
-    def _job_ended(self) -> None:
-        self._jobs -= 1
-        self.advance()
-
-    def _there(self, fn: Callable[..., object], *args: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(fn, *args)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits
-
 
 async def _await_hook(running: Awaitable[Any]) -> None:
     try:
@@ -484,8 +352,4 @@ async def _await_hook(running: Awaitable[Any]) -> None:
         logger.exception("a callback raised")
 
 
-def _close(held: CoroutineType[Any, Any, Any], _: object) -> None:
-    held.close()
-
-
-__all__ = ("AioDispatcher", "Line")
+__all__ = ("AioDispatcher", "Line", "Notice")
