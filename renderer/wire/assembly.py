@@ -11,6 +11,7 @@ from typing import Final
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.frames import varint
+from renderer.wire.metadata import NO_METADATA, Metadata, write_metadata
 from renderer.wire.pieces import Packed, join
 
 _LONGEST_KEPT: Final = 256  # characters of a channel
@@ -45,11 +46,16 @@ def call_bytes(
     sync: bool,
     remaining_ms: int | None,
     lane: int,
+    metadata: Metadata = NO_METADATA,
 ) -> bytes:
     """Return the serialized Message of a call."""
-    short = len(channel) <= _LONGEST_KEPT
-    around = _around_call if short else _around_call.__wrapped__
-    head, tail = around(channel, len(packed), sync, remaining_ms)
+    if metadata:
+        tail = _call_tail(sync, remaining_ms) + _metadata_bytes(metadata)
+        head = _head(_MESSAGE_CALL, channel, len(packed), len(tail))
+    else:
+        short = len(channel) <= _LONGEST_KEPT
+        around = _around_call if short else _around_call.__wrapped__
+        head, tail = around(channel, len(packed), sync, remaining_ms)
     head = _MESSAGE_ID + varint(id) + (_lane(lane) + head if lane else head)
     return head + packed + tail if type(packed) is bytes else join(head, packed, tail)
 
@@ -92,16 +98,27 @@ def _around_call(
     channel: str, packed: int, sync: bool, remaining_ms: int | None
 ) -> tuple[bytes, bytes]:
     """Return what stands before the values of a call, and what stands behind them."""
-    kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
-    tail = _CALL_KIND + varint(kind)
-    if remaining_ms is not None:
-        tail += _CALL_REMAINING + varint(remaining_ms)
+    tail = _call_tail(sync, remaining_ms)
     return _head(_MESSAGE_CALL, channel, packed, len(tail)), tail
 
 
 @lru_cache(1024)
 def _reply_head(packed: int) -> bytes:
     return _head(_MESSAGE_REPLY, "", packed, 0)
+
+
+def _call_tail(sync: bool, remaining_ms: int | None) -> bytes:
+    kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
+    tail = _CALL_KIND + varint(kind)
+    if remaining_ms is not None:
+        tail += _CALL_REMAINING + varint(remaining_ms)
+    return tail
+
+
+def _metadata_bytes(metadata: Metadata) -> bytes:
+    body = pb.Call()
+    write_metadata(metadata, body)
+    return body.SerializeToString()
 
 
 def _head(tag: bytes, channel: str, packed: int, behind: int) -> bytes:

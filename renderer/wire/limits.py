@@ -30,6 +30,10 @@ MAX_TRANSFERS: Final = 4
 MAX_FRAME_MESSAGES: Final = 65_536
 """The messages in one frame, at most: an empty one has two bytes, and costs us more."""
 
+MAX_METADATA: Final = 16
+MAX_METADATA_BYTES: Final = 8 * KIB
+"""Entries, and bytes of their keys and values, that may accompany a call."""
+
 RESUMES_WITHOUT_PROGRESS: Final = 3
 """So many resumes may find the same message undelivered before the session ends."""
 

@@ -20,6 +20,7 @@ from renderer.wire.assembly import (
 )
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.failures import exception_from, failure_from, raised_failure
+from renderer.wire.metadata import current_metadata, write_metadata
 from renderer.wire.packed_decode import unpack_args, unpack_value
 from renderer.wire.packed_encode import pack_args, pack_value
 from renderer.wire.parcel import Parcel, failed, parcel
@@ -78,6 +79,8 @@ def call(
 ) -> Parcel:
     """Return the message of `ipc.invoke` or, if `sync`, of `ipc.send_sync`.
 
+    It carries the trace context in which this is called.
+
     Args:
         id: the call's id.
         channel: its channel.
@@ -92,9 +95,16 @@ def call(
         DataCloneError: an argument cannot be carried.
     """
     remaining_ms = None if timeout is None else max(0, round(timeout * 1000))
+    metadata = current_metadata()
     if packed and (values := pack_args(args)) is not None:
         data = call_bytes(
-            id, channel, values, sync=sync, remaining_ms=remaining_ms, lane=lane
+            id,
+            channel,
+            values,
+            sync=sync,
+            remaining_ms=remaining_ms,
+            lane=lane,
+            metadata=metadata,
         )
         return parcel((data, True, False, lane))
     message = pb.Message(id=id, lane=lane)
@@ -104,6 +114,7 @@ def call(
     body.kind = pb.CALL_KIND_SEND_SYNC if sync else pb.CALL_KIND_INVOKE
     if remaining_ms is not None:
         body.remaining_ms = remaining_ms
+    write_metadata(metadata, body)
     return Parcel(message.SerializeToString(), counted=True, reply=False, lane=lane)
 
 
@@ -227,6 +238,8 @@ def sync_request(
 ) -> pb.SendSyncRequest:
     """Return a sync message for the unary method, without the fields of a session.
 
+    It carries the trace context in which this is called.
+
     Args:
         channel: its channel.
         args: its arguments.
@@ -237,6 +250,7 @@ def sync_request(
         DataCloneError: an argument cannot be carried.
     """
     request = pb.SendSyncRequest(channel=channel)
+    write_metadata(current_metadata(), request)
     if packed and (values := pack_args(args)) is not None:
         request.packed = join(b"", values)
         return request

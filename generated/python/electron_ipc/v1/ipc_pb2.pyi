@@ -290,6 +290,7 @@ class SendSyncRequest(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     FIRST_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """The channel. Empty is a channel like any other."""
     packed: _builtins.bytes
@@ -328,6 +329,10 @@ class SendSyncRequest(_message.Message):
         nothing is taken.
         """
 
+    @_builtins.property
+    def metadata(self) -> _containers.RepeatedCompositeFieldContainer[Global___Metadata]:
+        """What accompanies the message; as Call.metadata."""
+
     def __init__(
         self,
         *,
@@ -339,10 +344,11 @@ class SendSyncRequest(_message.Message):
         id: _builtins.int = ...,
         first: _builtins.int = ...,
         messages: _abc.Iterable[Global___Message] | None = ...,
+        metadata: _abc.Iterable[Global___Metadata] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_packed", b"_packed", "packed", b"packed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_packed", b"_packed", "after", b"after", "args", b"args", "channel", b"channel", "first", b"first", "id", b"id", "messages", b"messages", "packed", b"packed", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_packed", b"_packed", "after", b"after", "args", b"args", "channel", b"channel", "first", b"first", "id", b"id", "messages", b"messages", "metadata", b"metadata", "packed", b"packed", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__packed: _TypeAlias = _typing.Literal["packed"]  # noqa: Y015
     _WhichOneofArgType__packed: _TypeAlias = _typing.Literal["_packed", b"_packed"]  # noqa: Y015
@@ -958,6 +964,7 @@ class Call(_message.Message):
     PACKED_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     REMAINING_MS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """The channel."""
     packed: _builtins.bytes
@@ -973,6 +980,15 @@ class Call(_message.Message):
     def args(self) -> _containers.RepeatedCompositeFieldContainer[Global___Value]:
         """The arguments as trees. Unset when `packed` is set."""
 
+    @_builtins.property
+    def metadata(self) -> _containers.RepeatedCompositeFieldContainer[Global___Metadata]:
+        """What accompanies the call and is no argument: the trace that it belongs to
+        ("traceparent", "tracestate" as in W3C Trace Context). At most 16 entries,
+        8192 bytes of keys and values, each key once; beyond that, or where a key or
+        value cannot be, the call is refused with failure "PROTOCOL". Ignore a key
+        that you do not know. Need not be sent, nor be read.
+        """
+
     def __init__(
         self,
         *,
@@ -981,10 +997,11 @@ class Call(_message.Message):
         packed: _builtins.bytes | None = ...,
         kind: Global___CallKind.ValueType = ...,
         remaining_ms: _builtins.int | None = ...,
+        metadata: _abc.Iterable[Global___Metadata] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_packed", b"_packed", "_remaining_ms", b"_remaining_ms", "packed", b"packed", "remaining_ms", b"remaining_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_packed", b"_packed", "_remaining_ms", b"_remaining_ms", "args", b"args", "channel", b"channel", "kind", b"kind", "packed", b"packed", "remaining_ms", b"remaining_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_packed", b"_packed", "_remaining_ms", b"_remaining_ms", "args", b"args", "channel", b"channel", "kind", b"kind", "metadata", b"metadata", "packed", b"packed", "remaining_ms", b"remaining_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__packed: _TypeAlias = _typing.Literal["packed"]  # noqa: Y015
     _WhichOneofArgType__packed: _TypeAlias = _typing.Literal["_packed", b"_packed"]  # noqa: Y015
@@ -996,6 +1013,32 @@ class Call(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__remaining_ms) -> _WhichOneofReturnType__remaining_ms | None: ...
 
 Global___Call: _TypeAlias = Call  # noqa: Y015
+
+@_typing.final
+class Metadata(_message.Message):
+    """One entry of what accompanies a call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """One or more of a-z, 0-9, "_", "-", "."."""
+    value: _builtins.str
+    """Printable ASCII (0x20 to 0x7e)."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Metadata: _TypeAlias = Metadata  # noqa: Y015
 
 @_typing.final
 class Reply(_message.Message):
