@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias, final
 
 from renderer.wire.chunks import Piece, abort
-from renderer.wire.frames import call_id
-from renderer.wire.limits import MAX_TRANSFERS
+from renderer.wire.droppable import Droppable
+from renderer.wire.frames import call_id, without_lane
+from renderer.wire.limits import MAX_TRANSFERS, Peer
 from renderer.wire.parcel import Parcel
 
-Item: TypeAlias = Parcel | Piece
+Item: TypeAlias = Parcel | Piece | Droppable
 """What gets a number."""
 
 
@@ -48,21 +49,44 @@ class Held:
         receipt: what its sender knows it by.
         chunk: the bytes of one chunk; 0 if the message needs none.
         spared: its bytes take no room in the window.
+        droppable: the same message, if it may be given up.
     """
 
-    __slots__ = ("chunk", "parcel", "receipt", "spared", "start", "transfer")
+    __slots__ = (
+        "chunk",
+        "droppable",
+        "parcel",
+        "receipt",
+        "spared",
+        "start",
+        "transfer",
+    )
 
     def __init__(
-        self, parcel: Parcel, receipt: int, chunk: int, *, spared: bool
+        self,
+        parcel: Parcel,
+        receipt: int,
+        chunk: int,
+        *,
+        spared: bool = False,
+        droppable: Droppable | None = None,
     ) -> None:
         self.parcel: Final = parcel
         self.receipt: Final = receipt
         self.chunk: Final = chunk
         self.spared: Final = spared
+        self.droppable: Final = droppable
         self.transfer = 0
         """The number of the transfer; 0 until it has begun."""
         self.start = 0
         """So many bytes have their numbers."""
+
+    def leave(self) -> Item:
+        """Return what gets its number, now that nothing holds it up."""
+        if self.droppable is None:
+            return self.parcel
+        self.droppable.held = None
+        return self.droppable
 
     @property
     def left(self) -> int:
@@ -170,6 +194,16 @@ class Lanes:
         self._forget(held, last if items else 0)
         return held, items + self._release(held, last)
 
+    def drop(self, held: Held, number: int) -> None:
+        """Let a message go that waits behind another one.
+
+        Args:
+            held: the message.
+            number: that of what is left of it.
+        """
+        self._lanes[held.parcel.lane].remove(held)
+        self._forget(held, number)
+
     def _begin(self) -> None:
         """Open transfers, as many as the peer takes, in the order of their arrival."""
         size = sum(len(held.parcel.data) for held in self._open)
@@ -194,7 +228,7 @@ class Lanes:
                 self._ready.append(held)
                 return released
             lane.popleft()
-            released.append(held.parcel)
+            released.append(held.leave())
             self._forget(held, last + len(released))
         del self._lanes[number]
         return released
@@ -209,3 +243,10 @@ class Lanes:
                 mark.waits.discard(held.receipt)
                 mark.number = max(mark.number, number)
         self._marks = [mark for mark in self._marks if mark.waits]
+
+
+def on_known_lane(parcel: Parcel, peer: Peer) -> Parcel:
+    """Return a message on a lane that the peer knows."""
+    if not parcel.lane or "lanes" in peer.features:
+        return parcel
+    return Parcel(without_lane(parcel.data), parcel.counted, parcel.reply)

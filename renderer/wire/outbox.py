@@ -12,11 +12,19 @@ from renderer.wire.chunks import (
     price,
     price_in_chunks,
 )
+from renderer.wire.droppable import (
+    Droppable,
+    Droppables,
+    Entry,
+    Tombstone,
+    split,
+)
 from renderer.wire.errors import Overloaded, RemoteProtocolError
-from renderer.wire.frames import CONTROL_RESERVE, call_id, head_of, without_lane
-from renderer.wire.lanes import Held, Item, Lanes, Mark
-from renderer.wire.limits import KIB, MIB, RESUMES_WITHOUT_PROGRESS, Limits, Peer
+from renderer.wire.frames import CONTROL_RESERVE, call_id, head_of
+from renderer.wire.lanes import Held, Item, Lanes, Mark, on_known_lane
+from renderer.wire.limits import KIB, MIB, Limits, Peer
 from renderer.wire.parcel import Parcel
+from renderer.wire.progress import Progress
 
 
 @final
@@ -27,23 +35,24 @@ class Outbox:
     written on the present link, `_unacked` those that are. Numbering moves them from
     the first to the second, writing on to the third; resuming moves back what the peer
     has not received. The numbers are dense, so none is kept: `_unacked` begins behind
-    `acked`, `_queued` behind `written`, and ends with `last`.
+    `acked`, `_queued` behind `written`, and ends with `last`. Each has one, except that
+    a tombstone may have several: then `_droppables` is there.
 
     Args:
         limits: ours.
     """
 
     __slots__ = (
+        "_droppables",
         "_free_bytes",
         "_lanes",
         "_limits",
         "_passed",
+        "_progress",
         "_queued",
         "_receipts",
         "_spared_message",
         "_spared_reply",
-        "_stuck",
-        "_stuck_at",
         "_transfers",
         "_unacked",
         "_unfinished",
@@ -69,8 +78,9 @@ class Outbox:
         self.free = 0
         """Uncounted messages that are not acked: replies and cancels."""
         self._free_bytes = 0
-        self._queued: list[Item] = []
-        self._unacked: list[Item] = []
+        self._queued: list[Entry] = []
+        self._unacked: list[Entry] = []
+        self._droppables: Droppables | None = None  # from the first one on
         self._lanes: Lanes | None = None
         self._transfers = 0  # so many, before `_lanes`
         # The bytes of one large message, and of one large reply, that take no room.
@@ -80,28 +90,36 @@ class Outbox:
         self._passed = 0  # the weight of what has passed large messages by
         self.written = 0
         """The highest number written on the present link, or received by the peer."""
-        self._stuck_at = 0  # where the peer's `received` stood at the last resumes …
-        self._stuck = 0  # … so many of them in a row, although more was written
+        self._progress = Progress()
 
     # ---- putting ---------------------------------------------------------------------
 
-    def admits(self, parcel: Parcel, peer: Peer, *, overshoot: bool = False) -> bool:
+    def admits(
+        self,
+        parcel: Parcel,
+        peer: Peer,
+        *,
+        overshoot: bool = False,
+        without: tuple[int, int] = (0, 0),
+    ) -> bool:
         """Tell whether a message fits the peer's window.
 
         Args:
             parcel: the message.
             peer: whose window it is.
             overshoot: the window may be exceeded as far as our limits say.
+            without: so many messages and bytes of what is outstanding would go.
         """
-        if not parcel.counted or not self.outstanding:
+        outstanding = self.outstanding - without[0]
+        if not parcel.counted or not outstanding:
             return True  # one larger than the window may go alone
         factor = self._limits.overshoot if overshoot else 1
         messages, size = price(len(parcel.data), self._limits, peer)
         if messages > 1 and not self._spared_message:
             size = 0
         return (
-            self.outstanding + messages <= peer.window_messages * factor
-            and self.outstanding_bytes + size <= peer.window_bytes * factor
+            outstanding + messages <= peer.window_messages * factor
+            and self.outstanding_bytes - without[1] + size <= peer.window_bytes * factor
         )
 
     def put(self, parcel: Parcel, peer: Peer, *, overshoot: bool = False) -> int:
@@ -130,13 +148,68 @@ class Outbox:
         self.last += 1
         return self.last
 
-    def _check(self, parcel: Parcel, peer: Peer, overshoot: bool) -> None:
-        if not self.admits(parcel, peer, overshoot=overshoot):
+    def _check(
+        self,
+        parcel: Parcel,
+        peer: Peer,
+        overshoot: bool,
+        without: tuple[int, int] = (0, 0),
+    ) -> None:
+        if not self.admits(parcel, peer, overshoot=overshoot, without=without):
             raise Overloaded(f"{self.backlog} wait for the other side")
 
+    def put_droppable(self, parcel: Parcel, peer: Peer, channel: str) -> int:
+        """Queue an event, if need be in place of older ones of its channel.
+
+        Only those may go that were put by this, and of which nothing was written on any
+        link; and none that is too large for one frame.
+
+        Args:
+            parcel: the event.
+            peer: whose window it is to fit.
+            channel: its channel.
+
+        Returns:
+            How many went.
+
+        Raises:
+            PayloadTooLarge: it is larger than the peer takes; none went.
+            Overloaded: it would not fit if all of them went; none went.
+        """
+        parcel = on_known_lane(parcel, peer)
+        check_size(len(parcel.data), peer)
+        droppables = self._droppables = self._droppables or Droppables()
+        self._check(parcel, peer, overshoot=False, without=droppables.of(channel))
+        gone = 0
+        while not self.admits(parcel, peer):
+            self._drop(droppables.oldest(channel), droppables)
+            gone += 1
+        if not fits(len(parcel.data), peer):
+            self._put_on_lane(parcel, peer, overshoot=False)
+            return gone
+        event, lanes = droppables.add(parcel, channel), self._lanes
+        if lanes is not None and parcel.lane in lanes:
+            event.held = Held(parcel, self._receipt(), 0, droppable=event)
+            lanes.hold(event.held)
+            self._charge(parcel, 1)
+        else:
+            self._number(event)
+            self._charge(parcel, 1)
+            self._note_passed(parcel)
+        return gone
+
+    def _drop(self, event: Droppable, droppables: Droppables) -> None:
+        droppables.forget(event)
+        self._charge(event.parcel, -1)
+        if event.held is not None and self._lanes is not None:
+            # It had no number yet. While its lane waits, a tombstone may pass by.
+            self._lanes.drop(event.held, self.last + 1)
+            self._number(event)
+        event.give_up()
+        droppables.note_grave(self._queued)
+
     def _put_on_lane(self, parcel: Parcel, peer: Peer, overshoot: bool) -> int:
-        if parcel.lane and "lanes" not in peer.features:
-            parcel = Parcel(without_lane(parcel.data), parcel.counted, parcel.reply)
+        parcel = on_known_lane(parcel, peer)
         size, lanes = len(parcel.data), self._lanes
         check_size(size, peer)
         self._check(parcel, peer, overshoot)
@@ -170,13 +243,16 @@ class Outbox:
         """Queue a message on a lane on which nothing waits."""
         self._number(parcel)
         self._charge(parcel, 1)
+        self._note_passed(parcel)
+        return self.last
+
+    def _note_passed(self, parcel: Parcel) -> None:
         if self._lanes is not None:
             # What has its number is written first. However much there is of that, large
             # messages get ahead.
             self._passed += len(parcel.data) + KIB
             if self._passed >= self._limits.batch_bytes:
                 self._advance(self._lanes)
-        return self.last
 
     def _put_cancel(self, parcel: Parcel, lanes: Lanes) -> int:
         """Queue a cancel, unless it can stop its call on this end."""
@@ -285,6 +361,8 @@ class Outbox:
         if not self._queued and self._lanes is not None:
             self._advance(self._lanes)
         queued = self._queued
+        if self._droppables is not None:
+            self._droppables.merge(queued, max_messages)
         parts: list[bytes | memoryview] = []
         size = count = 0
         for item in queued if len(queued) <= max_messages else queued[:max_messages]:
@@ -301,13 +379,17 @@ class Outbox:
             parts += more
             count += 1
         first = self.written + 1
-        self.written += count
         if count == len(queued):
-            self._unacked += queued
             self._queued = []
         else:
-            self._unacked += queued[:count]
-            del queued[:count]
+            queued = queued[:count]
+            del self._queued[:count]
+        if self._droppables is None:
+            self._unacked += queued
+        else:
+            written, count = self._droppables.write(queued)
+            self._unacked += written
+        self.written += count
         if not acks:
             self.ack(self.written)
         return first, parts
@@ -350,7 +432,7 @@ class Outbox:
         if not lanes:
             self._lanes, self._transfers = None, lanes.transfers
 
-    def _number(self, item: Item) -> None:
+    def _number(self, item: Entry) -> None:
         self._queued.append(item)
         self.last += 1
 
@@ -371,8 +453,9 @@ class Outbox:
             )
         if not count:
             return False
+        end = count if self._droppables is None else split(self._unacked, count)
         counted = size = 0
-        for item in self._unacked[:count]:
+        for item in self._unacked[:end]:
             if type(item) is Parcel and item.counted:
                 counted += 1
                 size += len(item.data)
@@ -380,7 +463,7 @@ class Outbox:
                 self._charge(item, -1)
         self.outstanding -= counted
         self.outstanding_bytes -= size
-        del self._unacked[:count]
+        del self._unacked[:end]
         self.acked = number
         return True
 
@@ -404,25 +487,25 @@ class Outbox:
         """
         undelivered = confirmed and self.written > received
         kept = received - self.acked
+        if self._droppables is not None:
+            kept = split(self._unacked, kept)
         self._queued[:0] = self._unacked[kept:]
         del self._unacked[kept:]
         self.written = received
-        if received != self._stuck_at:
-            self._stuck_at, self._stuck = received, 0
-        elif undelivered:
-            self._stuck += 1
-        return self._stuck < RESUMES_WITHOUT_PROGRESS
+        return self._progress.resumed(received, undelivered=undelivered)
 
     # ---- the window's debit ----------------------------------------------------------
 
-    def _charge(self, item: Item, sign: int) -> None:
+    def _charge(self, item: Entry, sign: int) -> None:
         if type(item) is Piece:
             size, parcel = item.price, item.parcel
             self._unfinished += sign * (parcel.counted and not item.last)
             if item.spared and item.last:
                 self._set_spared(parcel, 0)
+        elif type(item) is Tombstone:
+            return  # it needs no room
         else:
-            parcel = item
+            parcel = item.parcel if type(item) is Droppable else item
             size = len(parcel.data)
         self._book(parcel.counted, sign, sign * size)
 

@@ -1,0 +1,213 @@
+"""Events that give way to newer ones of their channel, and what is left of them.
+
+A number is never given away twice, so an event that is given up leaves a tombstone:
+it says "dropped" to the receiver, who counts. Only an event may go of which nothing
+was written on any link: what was, the peer may have, and a replay must say the same.
+
+A sender that is a million messages ahead must not hold a million tombstones. Those
+that stand side by side become one for each channel: their numbers tell nothing of
+their order. Of what is given up at least one newer event of its channel waits in the
+queue, so there are not many channels; and between two runs of tombstones stands a
+message, so there are not many runs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.chunks import Piece
+from renderer.wire.parcel import Parcel
+
+if TYPE_CHECKING:
+    from renderer.wire.lanes import Held
+
+_TIDY_FROM: Final = 1_024
+"""So many that were given up may lie about in a queue before it is tidied."""
+
+
+@final
+class Droppable:
+    """An event on its way out that may be given up while it is not written.
+
+    Args:
+        parcel: the event.
+        channel: its channel.
+    """
+
+    __slots__ = ("channel", "held", "parcel")
+
+    def __init__(self, parcel: Parcel, channel: str) -> None:
+        self.parcel = parcel
+        self.channel: Final = channel
+        self.held: Held | None = None
+        """How it waits for its number; None once it has one."""
+
+    @property
+    def data(self) -> bytes:
+        """The message, serialized."""
+        return self.parcel.data
+
+    @property
+    def given_up(self) -> bool:
+        """It is not to be written; its number is used all the same."""
+        return self.parcel is _NOTHING
+
+    def give_up(self) -> None:
+        """Let the message go."""
+        self.parcel = _NOTHING
+
+
+_NOTHING: Final = Parcel(b"", counted=False, reply=False)
+
+
+@final
+class Tombstone:
+    """What is left of events of one channel that were given up: their numbers.
+
+    Args:
+        channel: their channel.
+        count: how many numbers it stands for.
+    """
+
+    __slots__ = ("channel", "count", "written")
+
+    def __init__(self, channel: str, count: int) -> None:
+        self.channel: Final = channel
+        self.count: Final = count
+        self.written = False
+        """The peer may have it: it stays as it is."""
+
+    @property
+    def data(self) -> bytes:
+        """The message, serialized."""
+        dropped = pb.Dropped(channel=self.channel, count=self.count)
+        return pb.Message(dropped=dropped).SerializeToString()
+
+
+Entry: TypeAlias = Parcel | Piece | Droppable | Tombstone
+"""What has a number, or several, and is not acked."""
+
+
+def split(items: list[Entry], numbers: int) -> int:
+    """Return how many items have the first so many numbers, when none straddles them.
+
+    Args:
+        items: the items; a tombstone that straddles the place becomes two.
+        numbers: how many numbers.
+    """
+    for index, item in enumerate(items):
+        if not numbers:
+            return index
+        if type(item) is not Tombstone:
+            numbers -= 1
+        elif item.count <= numbers:
+            numbers -= item.count
+        else:
+            parts = (numbers, item.count - numbers)
+            halves = [Tombstone(item.channel, part) for part in parts]
+            for half in halves:
+                half.written = item.written
+            items[index : index + 1] = halves
+            return index + 1
+    return len(items)
+
+
+@final
+class Droppables:
+    """The events of one direction that may be given up."""
+
+    __slots__ = ("_bytes", "_fresh", "_graves")
+
+    def __init__(self) -> None:
+        self._fresh: dict[str, deque[Droppable]] = {}  # by channel, the oldest first
+        self._bytes: dict[str, int] = {}
+        self._graves = 0  # tombstones in the queue that were never merged
+
+    def add(self, parcel: Parcel, channel: str) -> Droppable:
+        """Return an event as one that may be given up from now on."""
+        event = Droppable(parcel, channel)
+        fresh = self._fresh.get(channel)
+        if fresh is None:
+            fresh = self._fresh[channel] = deque()
+            self._bytes[channel] = 0
+        fresh.append(event)
+        self._bytes[channel] += len(parcel.data)
+        return event
+
+    def of(self, channel: str) -> tuple[int, int]:
+        """Return what could be given up of a channel, as (messages, bytes)."""
+        fresh = self._fresh.get(channel)
+        return (len(fresh), self._bytes[channel]) if fresh else (0, 0)
+
+    def oldest(self, channel: str) -> Droppable:
+        """Return the next one to give up."""
+        return self._fresh[channel][0]
+
+    def forget(self, event: Droppable) -> None:
+        """Note that an event is written, or given up."""
+        fresh = self._fresh[event.channel]
+        if fresh[0] is event:
+            fresh.popleft()
+        else:  # what was put before it waits on another lane
+            fresh.remove(event)
+        self._bytes[event.channel] -= len(event.data)
+        if not fresh:
+            del self._fresh[event.channel], self._bytes[event.channel]
+
+    # ---- the queue -------------------------------------------------------------------
+
+    def note_grave(self, queue: list[Entry]) -> None:
+        """Note that one more in the queue is given up."""
+        self._graves += 1
+        if self._graves >= _TIDY_FROM and self._graves * 2 > len(queue):
+            self.merge(queue, len(queue))
+
+    def merge(self, queue: list[Entry], most: int) -> None:
+        """Make few tombstones of many, among the first so many messages of a queue."""
+        if not self._graves:
+            return
+        merged: list[Entry] = []
+        run: dict[str, int] = {}
+        seen = 0
+        for item in queue:
+            if type(item) is Droppable and item.given_up:
+                run[item.channel] = run.get(item.channel, 0) + 1
+                self._graves -= 1
+            elif type(item) is Tombstone and not item.written:
+                run[item.channel] = run.get(item.channel, 0) + item.count
+            else:
+                merged += _tombstones(run)
+                run.clear()
+                if len(merged) >= most:
+                    break
+                merged.append(item)
+            seen += 1
+        queue[:seen] = [*merged, *_tombstones(run)]
+
+    def write(self, items: list[Entry]) -> tuple[list[Entry], int]:
+        """Note that these are written, none of them given up but not merged.
+
+        Returns:
+            What they are from now on, and how many numbers they have.
+        """
+        written: list[Entry] = []
+        numbers = len(items)
+        for item in items:
+            if type(item) is Droppable:
+                self.forget(item)
+                written.append(item.parcel)
+                continue
+            if type(item) is Tombstone:
+                item.written = True
+                numbers += item.count - 1
+            written.append(item)
+        return written, numbers
+
+
+def _tombstones(run: dict[str, int]) -> list[Tombstone]:
+    return [Tombstone(channel, count) for channel, count in run.items()]
+
+
+__all__ = ("Droppable", "Droppables", "Entry", "Tombstone", "split")
