@@ -9,26 +9,25 @@ from renderer.wire.chunks import (
     check_size,
     chunk_bytes,
     fits,
-    price,
     price_in_chunks,
 )
+from renderer.wire.debit import Debit
 from renderer.wire.droppable import (
     Droppable,
     Droppables,
     Entry,
-    Tombstone,
     split,
 )
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.frames import CONTROL_RESERVE, call_id, head_of
 from renderer.wire.lanes import Held, Item, Lanes, Mark, on_known_lane
-from renderer.wire.limits import KIB, MIB, Limits, Peer
+from renderer.wire.limits import KIB, Limits, Peer
 from renderer.wire.parcel import Parcel
 from renderer.wire.progress import Progress
 
 
 @final
-class Outbox:
+class Outbox(Debit):
     """The messages of one direction, from `put` to the peer's ack.
 
     Three things hold them: `_lanes` those without number, `_queued` those that are not
@@ -44,48 +43,29 @@ class Outbox:
 
     __slots__ = (
         "_droppables",
-        "_free_bytes",
         "_lanes",
-        "_limits",
         "_passed",
         "_progress",
         "_queued",
         "_receipts",
-        "_spared_message",
-        "_spared_reply",
         "_transfers",
         "_unacked",
-        "_unfinished",
         "acked",
-        "free",
         "last",
-        "outstanding",
-        "outstanding_bytes",
         "written",
     )
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        super().__init__(limits)
         self.last = 0
         """The last number that a message has."""
         self.acked = 0
         """The peer has consumed everything up to here."""
-        self.outstanding = 0
-        """Counted messages that are not acked: of a large one, its chunks."""
-        self.outstanding_bytes = 0
-        """The same in bytes."""
-        self._unfinished = 0  # of these, chunks that another one follows
-        self.free = 0
-        """Uncounted messages that are not acked: replies and cancels."""
-        self._free_bytes = 0
         self._queued: list[Entry] = []
         self._unacked: list[Entry] = []
         self._droppables: Droppables | None = None  # from the first one on
         self._lanes: Lanes | None = None
         self._transfers = 0  # so many, before `_lanes`
-        # The bytes of one large message, and of one large reply, that take no room.
-        # Otherwise one of 64 MiB would hold up all others until it is acked.
-        self._spared_message = self._spared_reply = 0
         self._receipts = 0  # the last that was no number
         self._passed = 0  # the weight of what has passed large messages by
         self.written = 0
@@ -93,34 +73,6 @@ class Outbox:
         self._progress = Progress()
 
     # ---- putting ---------------------------------------------------------------------
-
-    def admits(
-        self,
-        parcel: Parcel,
-        peer: Peer,
-        *,
-        overshoot: bool = False,
-        without: tuple[int, int] = (0, 0),
-    ) -> bool:
-        """Tell whether a message fits the peer's window.
-
-        Args:
-            parcel: the message.
-            peer: whose window it is.
-            overshoot: the window may be exceeded as far as our limits say.
-            without: so many messages and bytes of what is outstanding would go.
-        """
-        outstanding = self.outstanding - without[0]
-        if not parcel.counted or not outstanding:
-            return True  # one larger than the window may go alone
-        factor = self._limits.overshoot if overshoot else 1
-        messages, size = price(len(parcel.data), self._limits, peer)
-        if messages > 1 and not self._spared_message:
-            size = 0
-        return (
-            outstanding + messages <= peer.window_messages * factor
-            and self.outstanding_bytes - without[1] + size <= peer.window_bytes * factor
-        )
 
     def put(self, parcel: Parcel, peer: Peer, *, overshoot: bool = False) -> int:
         """Queue a message; return its receipt: see `was_written`.
@@ -226,19 +178,6 @@ class Outbox:
         self._charge_left(held, 1)
         return held.receipt
 
-    def _spare(self, parcel: Parcel) -> bool:
-        """Tell whether a large message's bytes take no room; if so, no other's do."""
-        if self._spared_message if parcel.counted else self._spared_reply:
-            return False
-        self._set_spared(parcel, len(parcel.data))
-        return True
-
-    def _set_spared(self, parcel: Parcel, size: int) -> None:
-        if parcel.counted:
-            self._spared_message = size
-        else:
-            self._spared_reply = size
-
     def _put_past(self, parcel: Parcel) -> int:
         """Queue a message on a lane on which nothing waits."""
         self._number(parcel)
@@ -291,11 +230,6 @@ class Outbox:
     # ---- how much there is -----------------------------------------------------------
 
     @property
-    def unconfirmed(self) -> int:
-        """Events and calls that are not acked: one in chunks is one."""
-        return self.outstanding - self._unfinished
-
-    @property
     def total(self) -> int:
         """The last number that will have been used when everything is written."""
         if self._lanes is None:
@@ -304,41 +238,6 @@ class Outbox:
             price_in_chunks(held.left, held.chunk)[0] if held.chunk else 1
             for held in self._lanes
         )
-
-    def exceeds(self, peer: Peer) -> bool:
-        """Tell whether what is not acked, replies included, is beyond the window."""
-        return (
-            self.outstanding > peer.window_messages
-            or self.outstanding_bytes > peer.window_bytes
-            or self.free > peer.window_messages
-            or self._free_bytes > peer.window_bytes
-        )
-
-    @property
-    def floods(self) -> bool:
-        """More replies wait for an ack than anyone should hold.
-
-        Measured by our own limits: a peer may have a small window and many calls.
-        """
-        limits = self._limits
-        return (
-            self.free > limits.window_messages * limits.overshoot
-            or self._free_bytes
-            > limits.window_bytes * limits.overshoot + limits.max_message_bytes
-        )
-
-    def runs_short(self, peer: Peer) -> bool:
-        """Tell whether half of the peer's window is used up."""
-        return (
-            self.outstanding * 2 >= peer.window_messages
-            or self.outstanding_bytes * 2 >= peer.window_bytes
-        )
-
-    @property
-    def backlog(self) -> str:
-        """What waits for the peer's ack, for people: "65,536 messages (8.1 MiB)"."""
-        mib = (self.outstanding_bytes + self._spared_message) / MIB
-        return f"{self.outstanding:,} messages ({mib:.1f} MiB)"
 
     # ---- writing ---------------------------------------------------------------------
 
@@ -493,34 +392,3 @@ class Outbox:
         del self._unacked[kept:]
         self.written = received
         return self._progress.resumed(received, undelivered=undelivered)
-
-    # ---- the window's debit ----------------------------------------------------------
-
-    def _charge(self, item: Entry, sign: int) -> None:
-        if type(item) is Piece:
-            size, parcel = item.price, item.parcel
-            self._unfinished += sign * (parcel.counted and not item.last)
-            if item.spared and item.last:
-                self._set_spared(parcel, 0)
-        elif type(item) is Tombstone:
-            return  # it needs no room
-        else:
-            parcel = item.parcel if type(item) is Droppable else item
-            size = len(parcel.data)
-        self._book(parcel.counted, sign, sign * size)
-
-    def _charge_left(self, held: Held, sign: int) -> None:
-        """Take room, or give it back, for what has no number yet of a message."""
-        messages, size, counted = 1, held.left, held.parcel.counted
-        if held.chunk:
-            messages, size = price_in_chunks(size, held.chunk)
-        self._unfinished += sign * (messages - 1) * counted
-        self._book(counted, sign * messages, 0 if held.spared else sign * size)
-
-    def _book(self, counted: bool, messages: int, size: int) -> None:
-        if counted:
-            self.outstanding += messages
-            self.outstanding_bytes += size
-        else:
-            self.free += messages
-            self._free_bytes += size
