@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.application import app
 from mainproc.asks import Asks
+from mainproc.epoch import Epoch
 from mainproc.home import Home
 from mainproc.incoming import Incoming
 from mainproc.outlet import Outlet, is_mine
@@ -19,7 +20,7 @@ from mainproc.work import serving
 from renderer.reply import Reply
 from renderer.wire import events, reasons
 from renderer.wire.errors import RemoteProtocolError, quote
-from renderer.wire.frames import parse_hello
+from renderer.wire.frames import parse_hello, refusal
 from renderer.wire.greeting import Admission
 from renderer.wire.session import Session
 from renderer.wire.state import ACCEPTS_MESSAGES, State
@@ -34,6 +35,7 @@ logger = logging.getLogger("ipc.main")
 
 _TOKEN_BYTES: Final = 32
 _BROKEN: Final = "its connection ended without a goodbye"
+_BROKEN_OFF: Final = (reasons.PROTOCOL, reasons.OVERLOADED, reasons.NO_PROGRESS)
 _LONGEST_TITLE: Final = 8 * 1024
 _ANSWER_GOODBYE_WITHIN: Final = 5.0
 _END_LINK_WITHIN: Final = 10.0
@@ -48,6 +50,9 @@ class Connection:
         first: the first frame of its link, with the Hello.
         home: main's loop.
         on_end: called once, when the session is over.
+        on_goodbye: called with the Goodbye that main ends a session with that could be
+            resumed.
+        identity: who the renderer is.
 
     Raises:
         RemoteProtocolError: the Hello cannot be; there is no session.
@@ -60,8 +65,11 @@ class Connection:
         *,
         home: Home,
         on_end: Callable[[Connection], object],
+        on_goodbye: Callable[[Connection, bytes], object] | None = None,
+        identity: object = None,
     ) -> None:
         hello = parse_hello(first)
+        self._ipc = ipc
         self.token = secrets.token_bytes(_TOKEN_BYTES)
         self.contents = WebContents(
             title=hello.title[:_LONGEST_TITLE],
@@ -75,9 +83,11 @@ class Connection:
         self.session.accept(hello)
         self.contents.packed = self.session.peer.packed
         self._first = first
-        self._ipc = ipc
         self._home = home
         self._on_end = on_end
+        self._on_goodbye = on_goodbye
+        self.identity: Final = identity
+        """Who the renderer is, for the session's life."""
         self._outlet = Outlet(
             home,
             self.session,
@@ -92,18 +102,16 @@ class Connection:
         self._turns, self._work = self._incoming.turns, self._incoming.work
         self._outlet.turns = self._turns
         self._asks = Asks(home, self.contents, self.send)
-        self._serving: asyncio.Task[object] | None = None
-        self._reading = False
-        self._link_ended = False  # by us
+        self._epoch: Epoch | None = None  # the present link, if there is one
+        self._grace: asyncio.TimerHandle | None = None  # without a link: how long yet
         self._half_closed = False
         self._settling = False  # somebody waits until nothing more is to be done
         self._broken = False  # the contract, in a way that the session does not see
         self._why = _BROKEN  # it is gone, once it is
         self._gone = False
         self._timers: list[asyncio.TimerHandle] = []
-        # Done when our Goodbye may be written, or nothing more can be.
-        self._parted = home.loop.create_future()
-        self._caught_up: asyncio.Future[None] | None = None
+        self.parted: Final[asyncio.Future[None]] = home.loop.create_future()
+        """Done when our Goodbye may be written, or nothing more can be."""
         self._quiet: asyncio.Future[None] | None = None
         self.contents.connect_line(self)
         ipc.renderers.add(self.contents)
@@ -113,6 +121,7 @@ class Connection:
     def _admission(self) -> Admission:
         return Admission(
             token=self.token,
+            grace=self._ipc.limits.resume_grace,
             session_id=secrets.token_hex(4),
             web_contents_id=self.contents.id,
             server_name="electron-ipc",
@@ -122,49 +131,66 @@ class Connection:
     # ---- the link --------------------------------------------------------------------
 
     async def serve(self, link: AsyncLink) -> None:
-        """Serve the session over its link until one of them has ended.
+        """Serve the session over its first link until one of them has ended.
 
         Cancelling it is a cut.
         """
-        self._serving = asyncio.current_task()
-        self._outlet.attach(link)
-        try:
-            if await self._read(link):
-                await self._parted
-            await self._outlet.finish()
-        except asyncio.CancelledError:
-            if not self._link_ended or self._serving is None:
-                raise
-            self._serving.uncancel()
-        finally:
-            self._serving = None
-            self._outlet.detach()
-            with self._outlet.lock:
-                self.session.cut(self.session.epoch, self._home.loop.time())
-            self._handle_events()
-            for timer in self._timers:
-                timer.cancel()
+        first, self._first = self._first, b""
+        await self._carry(link, first)
 
-    async def _read(self, link: AsyncLink) -> bool:
-        """Read to the end; return whether something is to be finished before it."""
-        session, lock, clock = self.session, self._outlet.lock, self._home.loop.time
-        frame: bytes | None = self._first
-        self._first = b""
-        while frame is not None:
-            with lock:
-                now = clock()
-                session.receive(session.epoch, frame, now)
-                happened = session.take_events()
-            self._handle(happened, now)
-            if self._over:
-                return False
-            if session.inbox.overrun:
-                await self._catch_up()
-            self._reading = True
-            frame = await link.read()
-            self._reading = False
-        # The renderer sends no more. One that has said Goodbye waits for ours; one that
-        # has not, and cannot come back, waits for what it asked.
+    async def resume(self, link: AsyncLink, first: bytes) -> None:
+        """Serve the session over another link; one that it still has is ended.
+
+        Cancelling it is a cut.
+
+        Args:
+            link: the link.
+            first: its first frame.
+
+        Raises:
+            RemoteProtocolError: its Hello cannot be; the session is not touched.
+        """
+        hello = parse_hello(first)
+        with self._outlet.lock:
+            epoch = self.session.accept(hello)
+        if epoch is None:
+            text = "a later attempt has the session"
+            await link.write(refusal(reasons.REPLACED, text))
+            return
+        previous = self._epoch
+        if previous is not None:
+            self._outlet.detach()
+            previous.replace()
+            self._detached()
+        self._resumed()
+        await self._carry(link, first)
+
+    async def _carry(self, link: AsyncLink, first: bytes) -> None:
+        epoch = Epoch(self, self.session, self._outlet, self._home, link, first)
+        self._epoch = epoch
+        try:
+            await epoch.serve()
+        finally:
+            self._link_over(epoch)
+
+    def _link_over(self, epoch: Epoch) -> None:
+        if self._epoch is not epoch:
+            return  # another one has taken over
+        self._epoch = None
+        self._outlet.detach()
+        with self._outlet.lock:
+            self.session.cut(epoch.number, self._home.loop.time())
+        self._handle_events()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self._outlive(self.session.deadline)
+
+    def heard_all(self) -> bool:
+        """Note that the renderer sends no more; tell if something is to be finished."""
+        # One that has said Goodbye waits for ours; one that has not, and cannot come
+        # back, waits for what it asked.
+        session = self.session
         if session.state is not State.DRAINING:
             if not self.open or session.peer.resume:
                 return False
@@ -173,20 +199,42 @@ class Connection:
         self.after_turn()
         return True
 
-    async def _catch_up(self) -> None:
-        if self.open:
-            self._caught_up = self._home.loop.create_future()
-            try:
-                await self._caught_up
-            finally:
-                self._caught_up = None  # also when the link is cut meanwhile
+    # ---- between two links -----------------------------------------------------------
+
+    @property
+    def resumable(self) -> bool:
+        """Another link may take the session over."""
+        return self.session.resumable
+
+    def _outlive(self, until: float | None) -> None:
+        """Keep the session for its grace, if it is one that may be resumed."""
+        if until is not None:
+            self._grace = self._home.loop.call_at(until, self._expire)
+
+    def _expire(self) -> None:
+        self._grace = None
+        with self._outlet.lock:
+            self.session.tick(self._home.loop.time())
+        self._handle_events()
+
+    def _detached(self) -> None:
+        logger.info("%s lost its connection; it is kept for a while", self.contents)
+        self._home.later(self.contents.happened, "disconnected")
+
+    def _resumed(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        logger.info("%s is back", self.contents)
+        self._home.later(self.contents.happened, "resumed")
 
     def _handle_events(self) -> None:
         with self._outlet.lock:
             happened = self.session.take_events()
-        self._handle(happened, self._home.loop.time())
+        self.handle(happened, self._home.loop.time())
 
-    def _handle(self, happened: list[events.SessionEvent], now: float) -> None:
+    def handle(self, happened: list[events.SessionEvent], now: float) -> None:
+        """Act on what has happened to the session."""
         turns = self._turns
         for event in happened:
             if type(event) is events.Arrived:
@@ -208,6 +256,8 @@ class Connection:
             case events.GivenUp():
                 why = f"{quote(event.channel)} was given up by its sender"
                 self._incoming.lost(event.count, why)
+            case events.Detached():
+                self._detached()
             case events.Ended():
                 self._ended(event)
             case _:
@@ -222,11 +272,8 @@ class Connection:
 
     def after_turn(self) -> None:
         """Take note that nothing more is dispatched for now."""
-        waiting = self._caught_up
-        if waiting and not (self.session.inbox.overrun and self.open):
-            self._caught_up = None
-            if not waiting.done():
-                waiting.set_result(None)
+        if self._epoch is not None:
+            self._epoch.after_turn()
         if self._settling and not self._turns.waiting:
             self._settle_down()
         self._outlet.flush()
@@ -255,7 +302,8 @@ class Connection:
     @property
     def connected(self) -> bool:
         """A link carries the session, or is about to."""
-        return self.open and not self._link_ended
+        epoch = self._epoch
+        return self.open and (bool(self._first) if epoch is None else not epoch.ended)
 
     def _may_overshoot(self) -> bool:
         # What is sent on behalf of one of its own messages: its next ones wait instead.
@@ -295,6 +343,7 @@ class Connection:
             if not self.open:
                 return
             self.session.goodbye(reason, message)
+        self._note_farewell(refusal(reason, message))
         self._why = message or self._why_closed()
         self._part()
         self._work.abandon()
@@ -327,13 +376,18 @@ class Connection:
             if self.session.state is not State.DRAINING:
                 return
             self.session.goodbye()
+        self._note_farewell(refusal(reasons.CLOSED, ""))
         self._part()
+
+    def _note_farewell(self, frame: bytes) -> None:
+        if self._on_goodbye is not None and self.session.peer.resume:
+            self._on_goodbye(self, frame)
 
     def _part(self) -> None:
         self._turns.stop()
         self._after(_END_LINK_WITHIN, self._end_link)
-        if not self._parted.done():
-            self._parted.set_result(None)
+        if not self.parted.done():
+            self.parted.set_result(None)
         self._note_gone()
         self._handle_events()
 
@@ -365,19 +419,18 @@ class Connection:
         self._timers.append(self._home.loop.call_later(seconds, do))
 
     def _written(self) -> None:
-        # The last frame is out. A renderer need not end its direction for us to end.
-        if self._reading and self._over:
-            self._end_link()
+        if self._epoch is not None:
+            self._epoch.written()
 
     @property
-    def _over(self) -> bool:
+    def over(self) -> bool:
+        """Nothing that the renderer sends means anything any more."""
         session = self.session
         return session.state is State.CLOSED or (self._broken and session.finished)
 
     def _end_link(self) -> None:
-        if self._serving is not None:
-            self._link_ended = True
-            self._serving.cancel()
+        if self._epoch is not None:
+            self._epoch.end()
 
     def _ended(self, end: events.Ended) -> None:
         if end.error is not None:
@@ -392,15 +445,21 @@ class Connection:
         logger.info("%s disconnected %s", self.contents, end.message)
         if end.error is not None:
             self._why = f"it broke the protocol: {end.error}"
+        if end.reason == reasons.NO_PROGRESS:
+            logger.warning("gave %s up: %s", self.contents, end.message)
+            self._why = end.message
         self._note_gone()
-        if end.reason in (reasons.PROTOCOL, reasons.OVERLOADED):
-            # We broke off. After a cut, what has arrived is dispatched all the same.
+        if end.reason in _BROKEN_OFF:
+            # We did. After a cut, what has arrived is dispatched all the same.
             self._turns.stop()
+            self._note_farewell(_goodbye_again(end))
+        if self._grace is not None:
+            self._grace.cancel()
         self._work.abandon()
         self._on_end(self)
         self._outlet.make_room()
-        if not self._parted.done():
-            self._parted.set_result(None)
+        if not self.parted.done():
+            self.parted.set_result(None)
 
     def _note_gone(self) -> None:
         if self._gone:
@@ -419,6 +478,11 @@ class Connection:
     def _tell_gone(self) -> None:
         self.contents.destroyed(self._why)
         app.web_contents_destroyed(self.contents)
+
+
+def _goodbye_again(end: events.Ended) -> bytes:
+    reason = next(reason for reason in _BROKEN_OFF if reason == end.reason)
+    return refusal(reason, end.message)
 
 
 @functools.cache

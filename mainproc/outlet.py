@@ -105,10 +105,13 @@ class Outlet:
     def detach(self) -> None:
         """Write nothing more: the link is gone."""
         self._link = None
-        if self._writer is not None:
-            self._writer.cancel()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.cancel()
+        self._rest()
         if self._ack_timer is not None:
             self._ack_timer.cancel()
+            self._ack_timer = None
 
     async def finish(self) -> None:
         """Write all that is to be written."""
@@ -249,6 +252,8 @@ class Outlet:
         try:
             while frame is not None:
                 await link.write(frame)
+                if self._link is not link:
+                    return  # what comes next is for another one
                 if not self._session.peer.acks:
                     self._on_taken()
                 more = self._again or self._session.outbox.has_unwritten()
@@ -258,14 +263,19 @@ class Outlet:
         except asyncio.CancelledError:
             return  # the link is gone
         finally:
-            self._writing = False
-            self._writer = None
-            if self._written is not None:
-                self._written.set_result(None)
-                self._written = None
-        if self._ack_timer is None:
-            self._watch_ack()
-        self._on_written()
+            if self._link is link:
+                self._writer = None
+                self._rest()
+        if self._link is link:
+            if self._ack_timer is None:
+                self._watch_ack()
+            self._on_written()
+
+    def _rest(self) -> None:
+        self._writing = False
+        if self._written is not None:
+            self._written.set_result(None)
+            self._written = None
 
     def _next_frame(self) -> bytes | None:
         self._again = False

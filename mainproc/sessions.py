@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.connection import Connection
+from mainproc.farewells import Farewells
 from mainproc.home import Home
 from mainproc.unary import SessionGone, UnaryCall
 from mainproc.web_contents import WebContents
@@ -19,7 +21,7 @@ from renderer.wire.errors import (
     DataCloneError,
     RemoteProtocolError,
 )
-from renderer.wire.frames import refusal
+from renderer.wire.frames import parse_hello, refusal
 
 if TYPE_CHECKING:
     from mainproc.children.invitations import Invitation
@@ -52,6 +54,7 @@ class Sessions:
         """No new session is begun."""
         self._home = Home()
         self._connections: dict[bytes, Connection] = {}  # by token
+        self._farewells = Farewells(self._home, ipc.limits.resume_grace)
         self._running: set[asyncio.Future[None]] = set()  # one for each of these calls
 
     # ---- links -----------------------------------------------------------------------
@@ -62,16 +65,19 @@ class Sessions:
         peer: str,
         invitation: Invitation | None = None,
         admitted: Callable[[Connection], object] | None = None,
+        identity: object = None,
     ) -> None:
-        """Serve a renderer on its link until it leaves.
+        """Serve a renderer on its link until it leaves or the link ends.
 
-        Cancelling it is a cut.
+        A link whose Hello has the token of a session carries that on. Cancelling it is
+        a cut.
 
         Args:
             link: a new link.
             peer: where it comes from, for the log.
             invitation: why it may come in, if that is not for everybody.
             admitted: called with the renderer's connection, before it serves.
+            identity: who it is. A session belongs to the one that began it.
 
         Raises:
             AccessDenied: the invitation is not for this link.
@@ -80,7 +86,7 @@ class Sessions:
             link = self._trace.link(link, peer)
         with self._tracked():
             try:
-                await self._serve(link, invitation, admitted)
+                await self._serve(link, invitation, admitted, identity)
             except RemoteProtocolError as error:
                 logger.warning("refused %s: %s", peer, error)
                 await link.write(refusal(reasons.PROTOCOL, str(error)))
@@ -92,6 +98,7 @@ class Sessions:
         link: AsyncLink,
         invitation: Invitation | None,
         admitted: Callable[[Connection], object] | None,
+        identity: object,
     ) -> None:
         first = await self._first_frame(link)
         if first is None:
@@ -99,19 +106,37 @@ class Sessions:
         if self.stopping:
             await link.write(refusal(reasons.SHUTDOWN, "main stops"))
             return
+        token = parse_hello(first).token
+        connection = self._kept(token, identity)
+        serve: Callable[[AsyncLink], Awaitable[None]]
         if invitation is not None:
-            first = invitation.introduce(first)
-        connection = self._admit(first)
+            first = invitation.introduce(first, again=connection)
+        farewell = self._farewells.get(token, identity)
+        if connection is not None:
+            serve = partial(connection.resume, first=first)
+        elif farewell is not None:
+            await link.write(farewell)
+            return
+        else:
+            connection = self._admit(first, identity)
+            serve = connection.serve
         if admitted is not None:
             admitted(connection)
         if invitation is None:
-            await connection.serve(link)
+            await serve(link)
             return
         invitation.accept(connection)
         try:
-            await connection.serve(invitation.guarded(link))
+            await serve(invitation.guarded(link))
         finally:
             invitation.leave()
+
+    def _kept(self, token: bytes, identity: object) -> Connection | None:
+        """Return the connection whose session a link may take over."""
+        connection = self._connections.get(token)
+        if connection is None or connection.identity != identity:
+            return None
+        return connection if connection.resumable else None
 
     @contextmanager
     def _tracked(self) -> Generator[None]:
@@ -132,8 +157,15 @@ class Sessions:
             raise RemoteProtocolError("no hello in time")
         return reading.result()
 
-    def _admit(self, first: bytes) -> Connection:
-        connection = Connection(self.ipc, first, home=self._home, on_end=self._forget)
+    def _admit(self, first: bytes, identity: object) -> Connection:
+        connection = Connection(
+            self.ipc,
+            first,
+            home=self._home,
+            on_end=self._forget,
+            on_goodbye=self._farewells.note,
+            identity=identity,
+        )
         self._connections[connection.token] = connection
         return connection
 

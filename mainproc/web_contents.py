@@ -53,7 +53,10 @@ _TITLE_QUOTED: Final = 40
 _making: Final = threading.Lock()
 """For what renderers get when somebody wants it."""
 
+ContentsEvent = Literal["destroyed", "disconnected", "resumed"]
+
 _F = TypeVar("_F", bound=Callable[[str], object])
+_G = TypeVar("_G", bound=Callable[[], object])
 
 _warned: Final[set[str]] = set()
 _CHANNELS_REMEMBERED: Final = 1_000
@@ -206,22 +209,40 @@ class WebContents:
         self, event: Literal["destroyed"], listener: Callable[[str], object], /
     ) -> Subscription: ...
     @overload
+    def on(
+        self,
+        event: Literal["disconnected", "resumed"],
+        listener: Callable[[], object],
+        /,
+    ) -> Subscription: ...
+    @overload
     def on(self, event: Literal["destroyed"], /) -> Callable[[_F], _F]: ...
+    @overload
+    def on(
+        self, event: Literal["disconnected", "resumed"], /
+    ) -> Callable[[_G], _G]: ...
 
     def on(
         self,
-        event: Literal["destroyed"],
-        listener: Callable[[str], object] | None = None,
+        event: ContentsEvent,
+        listener: Callable[..., object] | None = None,
         /,
     ) -> Any:
-        """Call a listener when the renderer is destroyed.
+        """Call a listener when something happens to the renderer.
 
-        It is called on main's loop, with the reason as text; it may be `async def`.
-        All messages of the renderer that will be dispatched have been by then, unless
-        its connection broke. If the renderer is destroyed already, it is called soon.
+        "destroyed", with the reason as text: it is gone for good. All its messages that
+        will be dispatched have been by then, unless its connection broke. Who registers
+        afterwards is called soon.
+
+        "disconnected": its connection is gone, and it may come back. What is sent
+        meanwhile waits, as far as its window holds it. "resumed" follows, when nothing
+        was lost, or "destroyed", when it has not come back in time
+        (`Limits.resume_grace`, 60 seconds).
+
+        Listeners are called on main's loop, and may be `async def`.
 
         Args:
-            event: "destroyed".
+            event: "destroyed", "disconnected" or "resumed".
             listener: what to call. Without it, a decorator is returned.
 
         Returns:
@@ -232,12 +253,17 @@ class WebContents:
         """
         with _making:
             if self._events is None:
-                self._events = Emitter(("destroyed",))
-        return self._events.on(event, listener, self._added)
+                self._events = Emitter(("destroyed", "disconnected", "resumed"))
+        return self._events.on(event, listener, partial(self._added, event))
 
-    def _added(self, listener: Callable[..., object]) -> None:
-        if self._fate is not None:
-            self.home.later(emitter.call, listener, "destroyed", self._fate)
+    def _added(self, event: str, listener: Callable[..., object]) -> None:
+        if event == "destroyed" and self._fate is not None:
+            self.home.later(emitter.call, listener, event, self._fate)
+
+    def happened(self, event: Literal["disconnected", "resumed"]) -> None:
+        """Tell what has happened to the connection; on main's loop (@private)."""
+        if self._events is not None and self._fate is None:
+            self._events.emit(event)
 
     def destroyed(self, why: str) -> None:
         """Tell that the renderer is gone, once; on main's loop (@private)."""

@@ -38,18 +38,23 @@ class Invitation:
     def __init__(self, title: str) -> None:
         self.token: Final = secrets.token_urlsafe(_TOKEN_BYTES)
         """What the process shows."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self.arrived: Final[asyncio.Future[WebContents]] = loop.create_future()
         """The renderer, once it is there."""
         self._title = title
         self._connection: Connection | None = None
+        self._links = 0  # two for a moment, while one takes over
         self._withdrawn: asyncio.Future[None] = loop.create_future()
         self._left: asyncio.Future[None] = loop.create_future()
 
     # ---- the renderer ----------------------------------------------------------------
 
-    def introduce(self, first: bytes) -> bytes:
+    def introduce(self, first: bytes, again: Connection | None) -> bytes:
         """Return a link's first frame as main wants to read it.
+
+        Args:
+            first: the frame.
+            again: the renderer whose session the link is to resume.
 
         Raises:
             AccessDenied: this is not for this link.
@@ -57,7 +62,7 @@ class Invitation:
         """
         if self._withdrawn.done():
             raise AccessDenied("the process that main has spawned has ended")
-        if self._connection is not None:
+        if self._connection is not again:
             raise AccessDenied(
                 "the token was used already: a process that main has spawned gets one "
                 "session, for one renderer"
@@ -65,14 +70,18 @@ class Invitation:
         return entitled(first, self._title) if self._title else first
 
     def accept(self, connection: Connection) -> None:
-        """Note that the renderer is there."""
+        """Note that a link of the renderer's is there; `leave` follows."""
         self._connection = connection
+        self._links += 1
+        if self._left.done():
+            self._left = self._loop.create_future()
         if not self.arrived.done():
             self.arrived.set_result(connection.contents)
 
     def leave(self) -> None:
-        """Note that the renderer is gone."""
-        if not self._left.done():
+        """Note that a link of the renderer's is gone."""
+        self._links -= 1
+        if not self._links:
             self._left.set_result(None)
 
     def owns(self, session: bytes) -> bool:

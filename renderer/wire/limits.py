@@ -24,6 +24,9 @@ MAX_NUMBER: Final = 2**63 - 1
 MAX_LANE: Final = 2**32 - 1
 """The last lane."""
 
+LONGEST_GRACE: Final = 24 * 3600
+"""Seconds; Welcome tells them in milliseconds of 32 bits."""
+
 MAX_TRANSFERS: Final = 4
 """Large messages of one direction that may be under way at once."""
 
@@ -65,6 +68,8 @@ class Limits:
     """By how much sends made while dispatching may exceed the peer's window."""
     ack_delay: float = 1.0
     """Seconds an owed ack may wait for another frame to ride on."""
+    resume_grace: float = 60.0
+    """Seconds for which main keeps a renderer whose link is cut; 0: it is gone then."""
     hello_timeout: float = 10.0
     """Seconds a new link may take to say Hello."""
     max_running: int = 1_000
@@ -77,6 +82,8 @@ class Limits:
             raise ValueError(f"max_frame_bytes is less than {MIN_FRAME_BYTES:,}")
         if self.max_message_bytes < 1:
             raise ValueError("max_message_bytes of 0 lets nothing through")
+        if not 0 <= self.resume_grace <= LONGEST_GRACE:
+            raise ValueError(f"resume_grace is 0 to {LONGEST_GRACE:,} seconds")
         if self.batch_messages < 1 or self.batch_bytes < MIN_CHUNK_BYTES:
             raise ValueError(f"a batch is a message, of {MIN_CHUNK_BYTES:,} bytes")
 

@@ -78,6 +78,12 @@ class Page:
         self.contents = self.connection.contents
         self.serving = asyncio.ensure_future(self.connection.serve(self.link))
 
+    @property
+    def is_held_back(self) -> bool:
+        """Main does not read on for now."""
+        epoch = self.connection._epoch  # noqa: SLF001
+        return epoch is not None and epoch._caught_up is not None  # noqa: SLF001
+
     # ---- to main -------------------------------------------------------------------
 
     def flush(self) -> None:

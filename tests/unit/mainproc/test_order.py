@@ -256,7 +256,7 @@ async def test_a_renderer_that_overruns_its_window_is_not_read() -> None:
             ):  # a frame each: the fake does not keep to the window
                 page.session.outbox.put(_event("x"), UNBOUNDED)
             page.flush()
-        await page.until(lambda: page.connection._caught_up)  # noqa: SLF001
+        await page.until(lambda: page.is_held_back)
         assert not page.link.arriving.empty()
         go.set()
         await page.consumed()
@@ -274,7 +274,7 @@ async def test_a_goodbye_to_one_that_overran() -> None:
         for _message in range(9):
             page.session.outbox.put(_event("x"), UNBOUNDED)
         page.flush()
-        await page.until(lambda: page.connection._caught_up)  # noqa: SLF001
+        await page.until(lambda: page.is_held_back)
         page.contents.close("away with you")
         await page.until(lambda: page.closed)
         await asyncio.wait_for(page.serving, 10)
