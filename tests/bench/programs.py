@@ -75,6 +75,22 @@ class Program:
             raise self._broken("has ended") from None
         return await self.answer()
 
+    async def end(self) -> None:
+        """End its standard input, and wait until it has ended in order.
+
+        Raises:
+            Broken: it does not end, or not with exit code 0.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                code = await self._process.wait()
+        except TimeoutError:
+            raise self._broken(f"does not end within {PATIENCE:g} s") from None
+        if code:
+            raise self._broken(f"has ended with exit code {code}")
+
     def _broken(self, what: str) -> Broken:
         self._errors.seek(0)
         told = self._errors.read().decode(errors="replace").strip()[-_TOLD:]

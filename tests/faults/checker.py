@@ -32,6 +32,7 @@ class Verdict:
         reordered: arrivals behind a later one.
         unannounced_gaps: runs of lost ones that no notice covers.
         invented: arrivals of what nobody sent.
+        refused: not accepted, though both processes lived.
         announced: messages that a killed process took along, and that were told of.
         calls: that were made.
         calls_wrong: of them did not complete, or twice, or not as they should.
@@ -44,6 +45,7 @@ class Verdict:
     reordered: int = 0
     unannounced_gaps: int = 0
     invented: int = 0
+    refused: int = 0
     announced: int = 0
     calls: int = 0
     calls_wrong: int = 0
@@ -58,6 +60,7 @@ class Verdict:
             + self.reordered
             + self.unannounced_gaps
             + self.invented
+            + self.refused
             + self.calls_wrong
         )
 
@@ -90,7 +93,7 @@ class _Run(NamedTuple):
 class _Stream:
     key: _Key
     sent: dict[int, Entry] = field(default_factory=dict[int, Entry])
-    refused: set[int] = field(default_factory=set[int])
+    refused: dict[int, str] = field(default_factory=dict[int, str])
     arrived: list[Entry] = field(default_factory=list[Entry])
     called: set[int] = field(default_factory=set[int])
     completed: dict[int, list[str]] = field(
@@ -114,7 +117,7 @@ def check(entries: Iterable[Entry]) -> Verdict:
     history = sorted(entries, key=lambda entry: entry.at)
     verdict, notices = Verdict(), _Notices(history)
     for stream in _streams(history):
-        _count(stream, verdict)
+        _count(stream, notices, verdict)
         _check_order(stream, verdict)
         _check_holes(stream, notices, verdict)
         _check_calls(stream, notices, verdict)
@@ -133,7 +136,7 @@ def _streams(history: Sequence[Entry]) -> Iterable[_Stream]:
             case "sent":
                 stream.sent[entry.n] = entry
             case "refused":
-                stream.refused.add(entry.n)
+                stream.refused[entry.n] = entry.text
             case "arrived":
                 stream.arrived.append(entry)
             case "called":
@@ -145,9 +148,13 @@ def _streams(history: Sequence[Entry]) -> Iterable[_Stream]:
     return streams.values()
 
 
-def _count(stream: _Stream, verdict: Verdict) -> None:
-    verdict.messages += len(stream.sent.keys() - stream.refused)
+def _count(stream: _Stream, notices: _Notices, verdict: Verdict) -> None:
+    verdict.messages += len(stream.sent) - len(stream.refused)
     verdict.calls += len(stream.called)
+    if stream.refused and not notices.killed(stream):
+        verdict.refused += len(stream.refused)
+        n, why = next(iter(stream.refused.items()))
+        verdict.found(f"{stream}: {n} was refused: {why}")
 
 
 def _check_order(stream: _Stream, verdict: Verdict) -> None:
@@ -223,7 +230,7 @@ def _check_holes(stream: _Stream, notices: _Notices, verdict: Verdict) -> None:
 
 def _runs(stream: _Stream) -> Iterable[_Run]:
     sessions = {entry.n: entry.session for entry in stream.arrived}
-    missing = sorted(stream.sent.keys() - stream.refused - sessions.keys())
+    missing = sorted(stream.sent.keys() - stream.refused.keys() - sessions.keys())
     runs: list[list[int]] = []
     for n in missing:
         # A number that was refused in the middle does not make two of one.

@@ -96,7 +96,10 @@ def test_invented() -> None:
 
 def test_what_was_refused_is_not_lost() -> None:
     refused = [note("refused", stream="up", n=2)]
-    assert verdict(sent(1, 2, 3), refused, arrived(1, 3)) == Verdict(messages=2)
+    found = verdict(sent(1, 2, 3), refused, arrived(1, 3))
+    assert (found.messages, found.lost, found.refused) == (2, 0, 1)
+    assert found.wrong == 1
+    assert verdict(KILLED_PAGE, sent(1, 2, 3), refused, arrived(1, 3)).wrong == 0
 
 
 def test_a_gap_excuses_nobody_who_lives() -> None:

@@ -1,0 +1,100 @@
+"""The loss ledger: numbered messages, faults of all kinds, and who was told of what.
+
+Without TLS a changed byte inside a message is another message, and nobody can notice:
+"corrupt" changes a frame's length, which HTTP/2 notices. All faults are drawn from the
+seed; what they hit depends on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from tests.bench.needs import Missing
+from tests.bench.programs import Broken
+from tests.faults.episodes import Script, play, scripts
+from tests.faults.kinds import KINDS
+from tests.faults.ledger import Ledger, markdown, progress, table
+from tests.faults.peers.commands import OURS, PEERS
+
+_WRONG: Final = 1
+_INTERRUPTED: Final = 130
+_PROCESSES: Final = ("main-killed", "renderer-killed", "main-stopped")
+"""Of peers nobody expects that they survive this: their table is about networks."""
+
+
+def main() -> int:
+    """Play all episodes; return the exit code: 1 if anything was lost, or worse."""
+    arguments = _arguments()
+    ledger, start, code = Ledger(arguments.seed), monotonic(), 0
+    print(f"seed {arguments.seed}", flush=True)
+    try:
+        asyncio.run(_play(ledger, _scripts(arguments), arguments.keep))
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    progress("")
+    print(table(ledger))
+    if arguments.peers:
+        print(f"\n{markdown(ledger)}")
+    print(f"\n{monotonic() - start:.0f} s in all.")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(ledger.as_json(), indent=2) + "\n")
+    return code or (_WRONG if ledger.wrong and not arguments.peers else 0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.getrandbits(32))
+    parser.add_argument(
+        "--messages", type=int, help="for each face, each way (10,000; quick: 1,000)"
+    )
+    parser.add_argument("--cuts", type=int, help="in all (120; quick: 28)")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="results go there")
+    parser.add_argument("--keep", metavar="DIR", type=Path, help="histories stay there")
+    names = [kind.name for kind in KINDS]
+    parser.add_argument("--only", metavar="KIND", choices=names, action="append")
+    parser.add_argument("--quick", action="store_true", help="in less than a minute")
+    parser.add_argument("--peers", action="store_true", help="what others lose")
+    parser.add_argument("--list", action="store_true", help="name kinds of fault")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(f"{kind.name:18}{kind.what}" for kind in KINDS))
+        parser.exit()
+    return arguments
+
+
+def _scripts(arguments: argparse.Namespace) -> list[Script]:
+    chosen = arguments.only or [kind.name for kind in KINDS]
+    if arguments.peers and not arguments.only:
+        chosen = [name for name in chosen if name not in _PROCESSES]
+    kinds = tuple(kind for kind in KINDS if kind.name in chosen)
+    quick = arguments.quick
+    return scripts(
+        (*OURS, *PEERS) if arguments.peers else OURS,
+        kinds,
+        messages=arguments.messages or (1_000 if quick else 10_000),
+        cuts=arguments.cuts or (28 if quick else 120),
+        seed=arguments.seed,
+    )
+
+
+async def _play(ledger: Ledger, todo: list[Script], keep: Path | None) -> None:
+    for n, script in enumerate(todo):
+        name = f"{script.cast.name}, {script.kind.name}"
+        progress(f"{n + 1}/{len(todo)} {name}")
+        try:
+            ledger.outcomes.append(await play(script, keep))
+        except Missing as error:
+            ledger.skipped[name] = str(error)
+        except Broken as error:
+            ledger.broken[f"{name}, seed {script.seed}"] = str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
