@@ -37,6 +37,8 @@ _HELD_TOO_LONG: Final = 0.25
 """Seconds a plain function may hold main's loop before that is worth a warning."""
 _CHANNELS_REMEMBERED: Final = 1_000
 """A peer chooses channel names: warn of so many, then no more."""
+_LONGEST_REMEMBERED: Final = 200
+"""Letters of such a name; those that begin alike are warned of as one."""
 _THREADS: Final = 32
 _RAISED: Final = (Exception, asyncio.CancelledError, SystemExit)
 """What a plain function may raise. CancelledError, because one that looks at a future
@@ -371,7 +373,7 @@ class Dispatcher:
             logger.warning("%s; an event from %r was dropped", error, contents)
 
     def _first_time(self, what: str, channel: str) -> bool:
-        key = (what, channel)
+        key = (what, channel[:_LONGEST_REMEMBERED])
         if key in self.warned or len(self.warned) >= _CHANNELS_REMEMBERED:
             return False
         self.warned.add(key)

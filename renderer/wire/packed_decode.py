@@ -131,10 +131,10 @@ def _is_hashable_view(value: Any) -> bool:
     return type(value) is memoryview and value.format in _HASHABLE_FORMATS
 
 
+# No big integers: as keys of one map they could all have the same hash.
 _IN_PLACE: Final = {
     pb.EXT_UNDEFINED,
     pb.EXT_DATE,
-    pb.EXT_BIG_INTEGER,
     pb.EXT_TYPED_ARRAY,
 }
 _HASHABLE_FORMATS: Final = "bBc"

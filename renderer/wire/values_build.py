@@ -5,6 +5,7 @@ Each function takes the `read` of its encoding, which appends the children to a 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -24,6 +25,8 @@ Builder = Callable[[Read, int, Iterable[Any], int, Ancestors], Any]
 # What may be a member of a set or a key of a dict: one that came as another type was a
 # container, or is not a value of its own kind in Python.
 _SCALARS: Final = {type(None), bool, int, float, str, bytes, datetime}
+_BIG: Final = 2**64
+_MOST_BIG: Final = 100  # integers beyond 64 bits that one set or dict may have for keys
 _DETAILS: Final = 2  # their place in the payload of an error
 _NOTHING: Final = object()
 
@@ -110,9 +113,22 @@ def led_back(steps: int, around: Ancestors) -> Any:
 
 def are_distinct(members: list[Any]) -> bool:
     """Tell whether a set can hold all of them: 1, 1.0 and True are one to Python."""
-    if not _SCALARS.issuperset(map(type, members)):
+    types = set(map(type, members))
+    if not _SCALARS.issuperset(types):
+        return False
+    if len(members) > _MOST_BIG and int in types and _are_mostly_big(members):
         return False
     return len(set(members)) == len(members)
+
+
+def _are_mostly_big(members: list[Any]) -> bool:
+    """Tell whether more integers are beyond 64 bits than may be hashed.
+
+    Whoever chooses them can give as many of them as he likes the same hash, which takes
+    a time that grows with the square of their number. Of 64 bits there are too few.
+    """
+    big = (True for n in members if type(n) is int and not -_BIG < n < _BIG)
+    return any(itertools.islice(big, _MOST_BIG, None))
 
 
 def refuse_ext(ext: int) -> Refusal:

@@ -11,7 +11,7 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import RemoteProtocolError
 from renderer.wire import messages
 from renderer.wire.limits import Limits
-from tests.hostile.house import PATIENCE, call, echoing, event, hostile_house
+from tests.hostile.house import PATIENCE, call, echoing, event, intruded
 
 BAD_IDS = [2**63, 2**64 - 1]
 
@@ -23,13 +23,13 @@ async def test_the_id_of_a_call_that_still_runs() -> None:
     async def _(event: Any) -> None:
         await asyncio.Future()
 
-    async with hostile_house(ipc) as house, house.intruder() as intruder:
+    async with intruded(ipc) as intruder:
         await intruder.put(call(7, "for ever"), call(7, "for ever"))
         await intruder.refused("the call 7 is running already")
 
 
 async def test_the_id_of_a_call_that_is_over() -> None:
-    async with hostile_house(echoing()) as house, house.intruder() as intruder:
+    async with intruded(echoing()) as intruder:
         await intruder.put(call(7, "echo", 1))
         await intruder.reply(7)
         await intruder.put(call(7, "echo", 2))
@@ -39,7 +39,7 @@ async def test_the_id_of_a_call_that_is_over() -> None:
 
 
 async def test_a_call_without_id() -> None:
-    async with hostile_house(echoing()) as house, house.intruder() as intruder:
+    async with intruded(echoing()) as intruder:
         await intruder.put(call(1, "echo"))
         message = call(1, "echo")
         message.id = 0
@@ -50,7 +50,7 @@ async def test_a_call_without_id() -> None:
 @pytest.mark.parametrize("id", BAD_IDS)
 @pytest.mark.parametrize("kind", ["call", "reply", "cancel"])
 async def test_an_id_that_is_too_large(id: int, kind: str) -> None:
-    async with hostile_house(echoing()) as house, house.intruder() as intruder:
+    async with intruded(echoing()) as intruder:
         message = pb.Message(id=id)
         getattr(message, kind).SetInParent()
         await intruder.put(message)
@@ -58,13 +58,13 @@ async def test_an_id_that_is_too_large(id: int, kind: str) -> None:
 
 
 async def test_the_largest_id() -> None:
-    async with hostile_house(echoing()) as house, house.intruder() as intruder:
+    async with intruded(echoing()) as intruder:
         await intruder.put(call(2**63 - 1, "echo", 1))
         assert messages.read_result(await intruder.reply(2**63 - 1), "") == [1]
 
 
 async def test_replies_to_calls_never_made() -> None:
-    async with hostile_house(echoing()) as house, house.intruder() as intruder:
+    async with intruded(echoing()) as intruder:
         lies = [
             pb.Message(id=id, reply=reply)
             for id in (0, 1, 2, 2**63 - 1)
@@ -87,7 +87,7 @@ async def test_a_second_reply_to_a_call() -> None:
     async def _(event: Any) -> None:
         event.reply("you said", await event.sender.invoke("question"))
 
-    async with hostile_house(ipc) as house, house.intruder() as intruder:
+    async with intruded(ipc) as intruder:
         await intruder.put(event("ask me"))
         await intruder.until(lambda: intruder.heard)
         (question,) = intruder.heard
@@ -113,7 +113,7 @@ async def test_a_reply_with_nothing_in_it() -> None:
         except RemoteProtocolError as error:
             failed.set_result(error)
 
-    async with hostile_house(ipc) as house, house.intruder() as intruder:
+    async with intruded(ipc) as intruder:
         await intruder.put(event("ask me"))
         await intruder.until(lambda: intruder.heard)
         await intruder.put(pb.Message(id=intruder.heard[0].id, reply=pb.Reply()))
@@ -124,7 +124,7 @@ async def test_a_reply_with_nothing_in_it() -> None:
 
 
 async def test_cancels_of_calls_never_made() -> None:
-    async with hostile_house(echoing()) as house, house.intruder() as intruder:
+    async with intruded(echoing()) as intruder:
         cancels = [pb.Message(id=id, cancel=pb.Cancel()) for id in range(1, 5_000)]
         await intruder.put(*cancels)
         await intruder.put(call(1, "echo", 1))
@@ -132,7 +132,7 @@ async def test_cancels_of_calls_never_made() -> None:
 
 
 async def test_messages_and_calls_of_an_unknown_kind() -> None:
-    async with hostile_house(echoing()) as house, house.intruder() as intruder:
+    async with intruded(echoing()) as intruder:
         kind = pb.CallKind.ValueType(77)
         await intruder.put(
             pb.Message(),
@@ -145,10 +145,9 @@ async def test_messages_and_calls_of_an_unknown_kind() -> None:
 
 
 async def test_one_that_asks_and_never_acks_the_answers() -> None:
-    async with hostile_house(echoing(Limits(window_messages=20))) as house:
-        async with house.intruder(acks=True) as intruder:
-            for first in range(1, 200, 20):
-                ids = range(first, first + 20)
-                await intruder.put(*[call(id, "echo") for id in ids], first=first)
-            goodbye = await intruder.goodbye()
-            assert goodbye.reason == pb.GOODBYE_REASON_OVERLOADED
+    async with intruded(echoing(Limits(window_messages=20)), acks=True) as intruder:
+        for first in range(1, 200, 20):
+            ids = range(first, first + 20)
+            await intruder.put(*[call(id, "echo") for id in ids], first=first)
+        goodbye = await intruder.goodbye()
+        assert goodbye.reason == pb.GOODBYE_REASON_OVERLOADED

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain
 from renderer.wire.limits import Limits
-from tests.hostile.house import OK, echoing, event, hostile_house
+from tests.hostile.house import OK, echoing, event, hostile_house, intruded
 
 HELLO = pb.StreamRequest(hello=pb.Hello())
 
 
 async def test_no_hello() -> None:
-    async with hostile_house(IpcMain(limits=Limits(hello_timeout=0.2))) as house:
-        async with house.intruder(silent=True) as intruder:
-            await house.neighbour.is_served()
-            await intruder.refused("no hello in time")
+    ipc = IpcMain(limits=Limits(hello_timeout=0.2))
+    async with intruded(ipc, silent=True) as intruder:
+        await intruder.refused("no hello in time")
 
 
 def test_no_hello_is_waited_for_ten_seconds() -> None:
@@ -27,15 +28,14 @@ async def test_messages_before_hello() -> None:
     ipc = echoing()
     heard: list[object] = []
     ipc.on("too early", lambda event: heard.append(event.channel))
-    async with hostile_house(ipc) as house:
-        async with house.intruder(silent=True) as intruder:
-            await intruder.put(event("too early"), first=1)
-            await intruder.refused("must carry hello")
+    async with intruded(ipc, silent=True) as intruder:
+        await intruder.put(event("too early"), first=1)
+        await intruder.refused("must carry hello")
     assert heard == []
 
 
 async def test_a_second_hello() -> None:
-    async with hostile_house() as house, house.intruder() as intruder:
+    async with intruded() as intruder:
         await intruder.write(HELLO)
         await intruder.refused("must carry hello, and no other frame may")
 
@@ -54,25 +54,19 @@ async def test_a_second_hello() -> None:
 async def test_a_hello_with_limits_that_nobody_can_keep(
     hello: pb.Hello, text: str
 ) -> None:
-    async with hostile_house() as house:
-        async with house.intruder(silent=True) as intruder:
-            await intruder.say(hello=hello)
-            await intruder.refused(text)
+    async with intruded(silent=True) as intruder:
+        await intruder.say(hello=hello)
+        await intruder.refused(text)
 
 
 async def test_a_hello_that_grants_too_much() -> None:
     most = 2**64 - 1
-    async with hostile_house(echoing()) as house:
-        async with house.intruder(
-            acks=True,
-            window_messages=most,
-            window_bytes=most,
-            max_frame_bytes=most,
-            max_message_bytes=most,
-        ) as intruder:
-            await intruder.put(event("echo", "x"), first=1)
-            await intruder.until(intruder.events)
-            assert intruder.events() == [("echo", ["x"])]
+    limits = ("window_messages", "window_bytes", "max_frame_bytes", "max_message_bytes")
+    grant: Any = dict.fromkeys(limits, most)
+    async with intruded(echoing(), acks=True, **grant) as intruder:
+        await intruder.put(event("echo", "x"), first=1)
+        await intruder.until(intruder.events)
+        assert intruder.events() == [("echo", ["x"])]
 
 
 async def test_a_hello_that_is_very_large() -> None:
@@ -91,18 +85,21 @@ async def test_a_hello_that_is_very_large() -> None:
     ids=["no-tag", "cut-short", "no-hello"],
 )
 async def test_a_frame_that_is_none(data: bytes) -> None:
-    async with hostile_house() as house:
-        async with house.intruder(silent=True) as first, house.intruder() as later:
-            await first.write(data)
-            await first.refused("malformed frame")
-            await later.write(data)
-            await later.refused("malformed frame")
+    async with (
+        hostile_house() as house,
+        house.intruder(silent=True) as first,
+        house.intruder() as later,
+    ):
+        await first.write(data)
+        await first.refused("malformed frame")
+        await later.write(data)
+        await later.refused("malformed frame")
 
 
 async def test_frames_behind_the_goodbye() -> None:
     ipc, heard = echoing(), list[object]()
     ipc.on("too late", lambda event: heard.append(event.channel))
-    async with hostile_house(ipc) as house, house.intruder() as intruder:
+    async with intruded(ipc) as intruder:
         await intruder.say(goodbye=pb.Goodbye())
         await intruder.put(event("too late"), first=99)
         assert await intruder.code() is OK
