@@ -31,7 +31,7 @@ def tree(keys: Keys, kind: str) -> pb.Value:
 @pytest.mark.parametrize("kind", ["set", "dict"])
 @pytest.mark.parametrize("form", ["tree", "packed"])
 def test_few_integers_beyond_64_bits_are_keys(kind: str, form: str) -> None:
-    value = tree(big(FEW) + [*range(MANY)], kind)
+    value = tree([*big(FEW), *range(MANY)], kind)
     read: Any = decode_value(value) if form == "tree" else unpack_value(packed(value))
     assert type(read).__name__ == kind
     assert len(read) == FEW + MANY
