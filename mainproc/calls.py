@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextvars import Context
+from functools import partial
 from typing import Any
 
 from mainproc.home import Home
+from mainproc.observe.observer import Outcome, name_of, outcome_of
+from mainproc.observe.observers import Watch
 from renderer.wire import messages
 from renderer.wire.errors import (
     IpcError,
@@ -17,6 +21,7 @@ from renderer.wire.errors import (
     quote,
 )
 from renderer.wire.listeners import Registration
+from renderer.wire.metadata import NO_METADATA, Metadata
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
 
@@ -52,8 +57,11 @@ class Call:
         "_timer",
         "cancelled",
         "channel",
+        "context",
         "id",
         "key",
+        "metadata",
+        "observed",
         "on_settled",
         "task",
     )
@@ -76,6 +84,12 @@ class Call:
         self.channel = channel
         self.cancelled = False
         """The caller no longer waits."""
+        self.metadata: Metadata = NO_METADATA
+        """What accompanies it."""
+        self.context: Context | None = None
+        """What its handler or listeners run in; None: nothing of its own."""
+        self.observed: Watch | None = None
+        """Told of its end, if somebody observes."""
         self.task: asyncio.Task[None] | None = None
         """The handler, while it runs as a task."""
         self.on_settled: Callable[[Call], object] | None = None
@@ -101,6 +115,12 @@ class Call:
     def settled(self) -> bool:
         """The reply has been sent."""
         return not self._right_to_reply
+
+    def inside(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what calls a handler or listener in the call's context."""
+        # Without a frame of ours: by that, wrong arguments are told from other errors.
+        # A copy for each: several may run at once.
+        return fn if self.context is None else partial(self.context.copy().run, fn)
 
     def watch(self) -> None:
         """Start the timer: the call was not settled while it was dispatched."""
@@ -129,12 +149,13 @@ class Call:
     def refuse(self, error: IpcError) -> None:
         """Reply that there is no result, for a reason of ours."""
         if not self.settled:
-            self._settle(messages.refusal(self.id, error, lane=self._lane))
+            refusal = messages.refusal(self.id, error, lane=self._lane)
+            self._settle(refusal, outcome_of(error), error.reason)
 
     def fail(self, error: BaseException, *, debug: bool = False) -> None:
         """Reply with what a handler or listener raised."""
         if not self.settled:
-            self._settle(self._as_raised(error, debug=debug))
+            self._settle(self._as_raised(error, debug=debug), "error", name_of(error))
 
     def _as_raised(self, error: BaseException, *, debug: bool) -> Parcel:
         default, lane = self._default, self._lane
@@ -147,7 +168,7 @@ class Call:
 
     def abandon(self) -> None:
         """Stop the handler: nobody is left to reply to."""
-        self._settle(None)
+        self._settle(None, "lost")
         self._stop()
 
     def _expire(self) -> None:
@@ -160,13 +181,17 @@ class Call:
         if self.task is not None:
             self.task.cancel()
 
-    def _settle(self, parcel: Parcel | None) -> bool:
+    def _settle(
+        self, parcel: Parcel | None, outcome: Outcome = "ok", reason: str = ""
+    ) -> bool:
         try:
             self._right_to_reply.pop()
         except IndexError:
             return False
         if parcel is not None:
             self._reply(parcel)
+        if self.observed is not None:
+            self.observed.end(outcome, reason)
         # On the loop, there is nothing to end before `watch` has begun.
         if self.on_settled is not None or not self._home.is_here():
             self._home.call(self._settled)
@@ -202,7 +227,7 @@ class SyncCall(Call):
         """Those that run for it."""
         self._unfinished = 0
         self._returned = False
-        self._raised: Parcel | None = None
+        self._raised: tuple[Parcel, str] | None = None  # the reply, and its name
         self._event_gone = False
 
     def begin(self, listeners: tuple[Registration, ...]) -> None:
@@ -219,7 +244,7 @@ class SyncCall(Call):
     def listener_raised(self, error: BaseException, *, debug: bool) -> None:
         """Keep what a listener raised, as bytes: no reference to it stays."""
         if self._raised is None and not self.settled:
-            self._raised = self._as_raised(error, debug=debug)
+            self._raised = self._as_raised(error, debug=debug), name_of(error)
 
     def event_gone(self) -> None:
         """Note that the event object is no more; called by its finalizer, anywhere."""
@@ -232,7 +257,8 @@ class SyncCall(Call):
         if self._unfinished or self.settled:
             return
         if self._raised is not None:
-            self._settle(self._raised)
+            reply, name = self._raised
+            self._settle(reply, "error", name)
         elif self._event_gone:
             self.refuse(ReplyNeverSent(self._never_sent()))
 

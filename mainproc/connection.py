@@ -76,6 +76,7 @@ class Connection:
             url=hello.url[:_LONGEST_TITLE],
             default=ipc.default,
             groups=ipc.groups,
+            observers=ipc.observers,
         )
         self.session = Session(
             Role.MAIN, limits=ipc.limits, admission=self._admission()
@@ -91,6 +92,7 @@ class Connection:
         self._outlet = Outlet(
             home,
             self.session,
+            self.contents,
             may_overshoot=self._may_overshoot,
             on_taken=self._taken,
             on_broken=self._handle_events,
@@ -116,6 +118,7 @@ class Connection:
         self.contents.connect_line(self)
         ipc.renderers.add(self.contents)
         logger.info("%s connected", self.contents)
+        ipc.observers.tell(lambda o: o.connected(self.contents))
         app.web_contents_created(self.contents)
 
     def _admission(self) -> Admission:
@@ -236,6 +239,8 @@ class Connection:
     def handle(self, happened: list[events.SessionEvent], now: float) -> None:
         """Act on what has happened to the session."""
         turns = self._turns
+        if self._ipc.observers.each:
+            self._ipc.observers.arrived(self.contents, happened)
         for event in happened:
             if type(event) is events.Arrived:
                 turns.put(event, now)
@@ -368,6 +373,7 @@ class Connection:
     def break_off(self, error: RemoteProtocolError) -> None:
         """End the session: the renderer broke the contract."""
         logger.warning("%s broke the protocol: %s", self.contents, error)
+        self._ipc.observers.refused(self.contents, error)
         self._broken = True
         self.say_goodbye(reasons.PROTOCOL, str(error))
 
@@ -476,6 +482,7 @@ class Connection:
         self._asks.fail(why, self.session.outbox.was_written)
 
     def _tell_gone(self) -> None:
+        self._ipc.observers.tell(lambda o: o.destroyed(self.contents, self._why))
         self.contents.destroyed(self._why)
         app.web_contents_destroyed(self.contents)
 

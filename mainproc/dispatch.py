@@ -9,12 +9,13 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from mainproc.application import app
 from mainproc.calls import Call, SyncCall
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from mainproc.home import Home
+from mainproc.observe.observer import ObservedCall
 from mainproc.threads import Threads
 from mainproc.web_contents import WebContents
 from mainproc.work import STARTS_AT_ONCE, Work
@@ -27,6 +28,7 @@ from renderer.wire.listeners import (
     no_handler,
     no_listener,
 )
+from renderer.wire.metadata import context_of
 from renderer.wire.values import Default
 
 logger = logging.getLogger("ipc.main")
@@ -139,9 +141,13 @@ class Dispatcher:
         """Call the listeners of a sync message, which may set its return value."""
         listeners = self._listeners(contents, call.channel)
         if not listeners:
-            call.refuse(no_listener(call.channel, *self._tables(contents)))
+            error = no_listener(call.channel, *self._tables(contents))
+            call.refuse(error)
+            contents.observers.refused(contents, error, call.channel)
             return False
         call.begin(listeners)
+        if call.metadata or contents.observers.each:
+            _enter(contents, call, "sync")
         # The event must not be held here: when it is gone and nobody has replied,
         # nobody will.
         started = self._call_all(
@@ -184,9 +190,10 @@ class Dispatcher:
         args: Sequence[Any],
         call: SyncCall | None,
     ) -> bool:
+        fn = listener.fn if call is None else call.inside(listener.fn)
         began = monotonic()
         try:
-            result = listener.fn(event, *args)
+            result = fn(event, *args)
         except _RAISED as error:
             _note_arity(error, event.channel, args)
             self._listener_raised(error, event, call)
@@ -195,7 +202,9 @@ class Dispatcher:
             self._tell_held("listener", event.channel, monotonic() - began)
         if type(result) not in NO_AWAITABLES and inspect.isawaitable(result):
             running = self._await_listener(result, event, call)
-            task = event.sender.work.start(running, event.channel, result)
+            context = None if call is None else call.context
+            work = event.sender.work
+            task = work.start(running, event.channel, result, context)
             return not (STARTS_AT_ONCE or task.done())
         if call is not None:
             call.finish(returned=result is not None)
@@ -225,9 +234,10 @@ class Dispatcher:
         call: SyncCall | None,
     ) -> None:
         home = event.sender.home
+        fn = listener.fn if call is None else call.inside(listener.fn)
         returned = False
         try:
-            returned = listener.fn(event, *args) is not None
+            returned = fn(event, *args) is not None
         except BaseException as error:  # there is nobody else to see it on a thread
             _note_arity(error, event.channel, args)
             self._listener_raised(error, event, call)
@@ -253,7 +263,10 @@ class Dispatcher:
             if self._first_time("unhandled", call.channel):
                 logger.warning("%s asked in vain: %s", contents, error)
             call.refuse(error)
+            contents.observers.refused(contents, error, call.channel)
             return False
+        if call.metadata or contents.observers.each:
+            _enter(contents, call, "invoke")
         event = IpcMainInvokeEvent(contents, call.channel, call)
         if handler.thread:
             job = partial(self._handle_on_thread, handler, event, args, call)
@@ -275,7 +288,7 @@ class Dispatcher:
     ) -> bool:
         began = monotonic()
         try:
-            result = handler.fn(event, *args)
+            result = call.inside(handler.fn)(event, *args)
         except _RAISED as error:
             _note_arity(error, event.channel, args)
             self._handler_raised(error, event, call)
@@ -287,7 +300,7 @@ class Dispatcher:
             self._resolve(result, event, call)
             return False
         running = self._await_handler(result, event, call)
-        task = event.sender.work.start(running, call.channel, result)
+        task = event.sender.work.start(running, call.channel, result, call.context)
         if task.done():
             return False
         call.task = task
@@ -316,7 +329,7 @@ class Dispatcher:
         if call.cancelled:
             return
         try:
-            result = handler.fn(event, *args)
+            result = call.inside(handler.fn)(event, *args)
         except BaseException as error:  # there is nobody else to see it on a thread
             _note_arity(error, event.channel, args)
             self._handler_raised(error, event, call)
@@ -368,8 +381,12 @@ class Dispatcher:
 
     def _warn_unheard(self, contents: WebContents, channel: str) -> None:
         self.unheard += 1
-        if self._first_time("unheard", channel):
-            error = no_listener(channel, *self._tables(contents))
+        first = self._first_time("unheard", channel)
+        if not (first or contents.observers.each):
+            return
+        error = no_listener(channel, *self._tables(contents))
+        contents.observers.refused(contents, error, channel)
+        if first:
             logger.warning("%s; an event from %r was dropped", error, contents)
 
     def _first_time(self, what: str, channel: str) -> bool:
@@ -385,6 +402,17 @@ def _threads() -> tuple[Threads, Threads]:
         Threads("mainproc-handler", _THREADS),
         Threads("mainproc-listener", _THREADS),
     )
+
+
+def _enter(contents: WebContents, call: Call, kind: Literal["invoke", "sync"]) -> None:
+    """Give a call that is to run a context, of its trace and of who observes it."""
+    call.context = context_of(call.metadata, contents.work.context)
+    observers = contents.observers
+    if observers.each:
+        if call.context is None:
+            call.context = contents.work.context()
+        seen = ObservedCall(contents, "in", kind, call.channel, call.metadata)
+        call.observed = observers.begin(seen, call.context)
 
 
 def _note_arity(error: BaseException, channel: str, args: Sequence[Any]) -> None:

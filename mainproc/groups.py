@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 from mainproc.asks import gone, next_id
+from mainproc.observe.asking import asked
 from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import IpcError, Overloaded, PayloadTooLarge, quote
@@ -206,6 +207,7 @@ def _sent(contents: WebContents, channel: str, parcel: Parcel) -> bool:
             text = "an event on %s for several renderers left out %s: %s"
             logger.warning(text, quote(channel), contents, error)
             contents.behind = True
+        contents.observers.overloaded(contents, "out", channel, "skip")
         return False
     contents.behind = False
     return accepted
@@ -227,7 +229,11 @@ class _Gathering:
         try:
             if contents.line is None:
                 raise gone(contents)
-            reply = contents.line.ask(self._reply.id, self._channel, parcel, timeout)
+            ask = partial(
+                contents.line.ask, self._reply.id, self._channel, parcel, timeout
+            )
+            observed = contents.observers.each
+            reply = asked(contents, self._channel, ask) if observed else ask()
         except IpcError as error:
             self._answers.errors[contents] = error
             return

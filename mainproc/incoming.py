@@ -21,6 +21,7 @@ from renderer.wire.errors import (
     RemoteProtocolError,
 )
 from renderer.wire.events import Arrived
+from renderer.wire.metadata import read_metadata
 from renderer.wire.session import Session
 
 if TYPE_CHECKING:
@@ -164,9 +165,11 @@ class Incoming:
 
     def _run_call(self, call: Call, body: Any) -> bool:
         try:
+            call.metadata = read_metadata(body)
             args = messages.read_args(body)
-        except DataCloneError as error:
+        except (DataCloneError, RemoteProtocolError) as error:
             call.refuse(error)
+            self._contents.observers.refused(self._contents, error, call.channel)
             return False
         if isinstance(call, SyncCall):
             started = self._dispatcher.sync(self._contents, call, args)

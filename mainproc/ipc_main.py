@@ -9,6 +9,8 @@ from typing import TypeVar
 from mainproc.channels import Channels
 from mainproc.dispatch import Dispatcher, ErrorHook
 from mainproc.groups import Group, Groups
+from mainproc.observe.observer import Observer
+from mainproc.observe.observers import Observers
 from mainproc.web_contents import WebContents
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
 
@@ -42,6 +44,8 @@ class IpcMain(Channels):
         """Those that are there (@private)."""
         self.groups = Groups()
         """Who is in which group (@private)."""
+        self.observers = Observers()
+        """Who observes it (@private)."""
         self.served = False
         """It has been served at least once (@private)."""
 
@@ -91,6 +95,23 @@ class IpcMain(Channels):
             name: the group's.
         """
         return Group(partial(self.groups.members, name), self.default)
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Have an observer told of what happens from now on, also to those connected.
+
+        There may be several. One that raises is logged the first time, and harms
+        nothing else. While nobody observes, nothing is spent on it.
+
+        Args:
+            observer: see `mainproc.observe.Observer` for what it is told, and where.
+
+        Returns:
+            What ends it when it is called.
+
+        Raises:
+            TypeError: it is no `Observer`.
+        """
+        return self.observers.add(observer)
 
     def on_error(self, fn: _E) -> _E:
         """Call `fn(error, event)` for what listeners and handlers raise, not the log.

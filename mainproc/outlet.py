@@ -21,6 +21,7 @@ from renderer.wire.state import ACCEPTS_MESSAGES
 
 if TYPE_CHECKING:
     from mainproc.turns import Turns
+    from mainproc.web_contents import WebContents
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel
 
@@ -52,6 +53,7 @@ class Outlet:
     Args:
         home: main's loop.
         session: the session.
+        contents: the renderer.
         may_overshoot: tells whether what is sent now may exceed the renderer's window.
         on_taken: called on the loop when the link of a renderer without acks has taken
             something.
@@ -63,6 +65,7 @@ class Outlet:
         self,
         home: Home,
         session: Session,
+        contents: WebContents,
         *,
         may_overshoot: Callable[[], bool],
         on_taken: Callable[[], object],
@@ -75,6 +78,8 @@ class Outlet:
         """What the renderer's messages cause goes out when these end."""
         self._home = home
         self._session = session
+        self._contents = contents
+        self._observers = contents.observers
         self._may_overshoot = may_overshoot
         self._on_taken = on_taken
         self._on_broken = on_broken
@@ -163,6 +168,8 @@ class Outlet:
         if not receipt:
             self._home.later(self._on_broken)
             return False
+        if self._observers.each:
+            self._observers.sent(self._contents, parcel)
         # A turn ends with a flush, also for what another thread has sent meanwhile.
         if self.turns is None or not self.turns.dispatching:
             self.schedule_flush()

@@ -89,6 +89,7 @@ class Sessions:
                 await self._serve(link, invitation, admitted, identity)
             except RemoteProtocolError as error:
                 logger.warning("refused %s: %s", peer, error)
+                self.ipc.observers.refused(None, error, peer=peer)
                 await link.write(refusal(reasons.PROTOCOL, str(error)))
             except ConnectionClosed:
                 pass  # nobody is left to read why
@@ -244,7 +245,9 @@ class Sessions:
         self, channel: str, args: Sequence[Any], timeout: float
     ) -> UnaryCall:
         ipc = self.ipc
-        contents = WebContents(title="", url="", default=ipc.default)
+        contents = WebContents(
+            title="", url="", default=ipc.default, observers=ipc.observers
+        )
         work = ipc.dispatcher.work(
             contents, self._home, ipc.limits.max_running, lambda: None
         )

@@ -76,7 +76,8 @@ class UnaryCall(SyncCall):
 
     def _expire(self) -> None:
         self._fail(IpcTimeout("the deadline is over"))
-        super().abandon()
+        self._settle(None, "timeout", "TIMEOUT")
+        self._stop()
 
     def _reply(self, parcel: Parcel) -> None:
         # Not by `send`: a call that holds a method of its own is left to the collector.

@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import (
     TYPE_CHECKING,
@@ -25,6 +25,8 @@ from mainproc.asks import gone, next_id
 from mainproc.channels import Channels
 from mainproc.emitter import Emitter
 from mainproc.groups import Groups
+from mainproc.observe.asking import asked
+from mainproc.observe.observers import NOBODY, Observers
 from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import Overloaded
@@ -146,6 +148,7 @@ class WebContents:
         "home",
         "id",
         "line",
+        "observers",
         "own_table",
         "packed",
         "title",
@@ -165,12 +168,15 @@ class WebContents:
         url: str,
         default: Default | None,
         groups: Groups | None = None,
+        observers: Observers = NOBODY,
     ) -> None:
         self.id = next(_ids)
         self.title = title
         self.url = url
         self.line: Line | None = None
         """The way to the renderer; None for a one-shot (@private)."""
+        self.observers = observers
+        """Who observes what it sends and gets (@private)."""
         self.behind = False
         """It was left out of the latest event to many (@private)."""
         self.packed = False
@@ -329,7 +335,7 @@ class WebContents:
         try:
             return self.line.send(parcel)
         except Overloaded:
-            raise self._overloaded(self.line) from None
+            raise self._overloaded(self.line, channel) from None
 
     def invoke(
         self,
@@ -364,24 +370,32 @@ class WebContents:
             PayloadTooLarge: the message is larger than the renderer takes.
             ValueError: there is no such lane.
         """
-        id, timeout = next_id(), seconds(timeout)
+        channel, lane = checked_channel(channel), checked_lane(lane)
+        ask = partial(self._ask, channel, args, seconds(timeout), lane)
+        return asked(self, channel, ask) if self.observers.each else ask()
+
+    def _ask(
+        self, channel: str, args: Sequence[object], timeout: float | None, lane: int
+    ) -> Reply[Any]:
+        id = next_id()
         parcel = messages.call(
             id,
-            checked_channel(channel),
+            channel,
             args,
             timeout=timeout,
             default=self._default,
             packed=self.packed,
-            lane=checked_lane(lane),
+            lane=lane,
         )
         if self.line is None:
             raise gone(self)
         try:
             return self.line.ask(id, channel, parcel, timeout)
         except Overloaded:
-            raise self._overloaded(self.line) from None
+            raise self._overloaded(self.line, channel) from None
 
-    def _overloaded(self, line: Line) -> Overloaded:
+    def _overloaded(self, line: Line, channel: str) -> Overloaded:
+        self.observers.overloaded(self, "out", channel, "raise")
         return Overloaded(f"{line.backlog} wait for {self}; await contents.drain()")
 
     async def drain(self) -> None:

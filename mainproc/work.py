@@ -95,6 +95,7 @@ class Work:
         coroutine: Coroutine[Any, Any, None],
         channel: str,
         awaits: Awaitable[object],
+        context: contextvars.Context | None = None,
     ) -> asyncio.Task[None]:
         """Run a coroutine that never raises, and hold it until it has ended.
 
@@ -102,8 +103,9 @@ class Work:
             coroutine: what to run.
             channel: what it is for.
             awaits: what it awaits; closed if it is cancelled before that begins.
+            context: what it runs in, made of `context`; None for a new one.
         """
-        context = self._context()
+        context = self.context() if context is None else context.copy()
         loop = self._home.loop
         if sys.version_info >= (3, 12):
             task = asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
@@ -168,7 +170,7 @@ class Work:
 
     def _admit(self, job: Job, channel: str) -> tuple[object, Job]:
         ticket = object()  # not the job itself: nothing here may keep its event alive
-        context = self._context()
+        context = self.context()
 
         def run() -> None:
             context.run(job)
@@ -177,7 +179,7 @@ class Work:
         self._note(ticket, channel)
         return ticket, run
 
-    def _context(self) -> contextvars.Context:
+    def context(self) -> contextvars.Context:
         """Return what a task or job begins with."""
         if self._base is None:
             self._base = contextvars.copy_context()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
+from contextvars import Context
+from functools import partial
 from time import monotonic
 from typing import Any, Final, final
 
@@ -12,6 +14,7 @@ from renderer.wire import messages
 from renderer.wire.errors import IpcError, IpcTimeout, PayloadTooLarge
 from renderer.wire.events import Arrived
 from renderer.wire.listeners import ListenerTable, Registration, no_handler
+from renderer.wire.metadata import context_of, read_metadata
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
 
@@ -32,6 +35,7 @@ class Asked:
         self._lock = threading.Lock()
         self._until: dict[int, float] = {}  # id to when its caller stops waiting
         self._lanes: dict[int, int] = {}  # id to the lane of its reply, but for lane 0
+        self._contexts: dict[int, Context] = {}  # id to what its handler runs in
 
     def arrived(self, event: Arrived) -> None:
         """Note a call that waits for its turn."""
@@ -72,10 +76,26 @@ class Asked:
             self.refuse(id, no_handler(channel, table, instead="send"))
             return None
         try:
-            return handler, messages.read_args(event.body)
+            context = context_of(read_metadata(event.message.call))
+            args = messages.read_args(event.body)
         except IpcError as error:
             self.refuse(id, error)
             return None
+        if context is not None:
+            with self._lock:
+                if id in self._until:
+                    self._contexts[id] = context
+        return handler, args
+
+    def context(self, id: int) -> Context | None:
+        """Return the context of a call's handler, if that matters: its trace."""
+        return self._contexts.get(id) if self._contexts else None
+
+    def inside(self, id: int, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what calls a call's handler in its context."""
+        context = self.context(id)
+        # Without a frame of ours: by that, wrong arguments are told from other errors.
+        return fn if context is None else partial(context.run, fn)
 
     def left(self, id: int) -> float | None:
         """Return the seconds for which the caller still waits; None without limit."""
@@ -105,6 +125,7 @@ class Asked:
             if self._until.pop(id, None) is None:
                 return
             self._lanes.pop(id, None)
+            self._contexts.pop(id, None)
         try:
             self._send(reply)
         except PayloadTooLarge as error:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from functools import partial
 from types import CoroutineType
 from typing import Any, Final, final
@@ -39,15 +40,19 @@ class Crew:
         self._at_once = Workers("handler", threads=_HANDLER_THREADS, room=sys.maxsize)
 
     def start(
-        self, coroutine: Coroutine[Any, Any, None], awaits: Awaitable[object]
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        awaits: Awaitable[object],
+        context: Context | None = None,
     ) -> asyncio.Task[None] | None:
         """Run a coroutine as a task; return it unless it has ended already.
 
         Args:
             coroutine: what to run.
             awaits: what it will await.
+            context: what it runs in; None for a copy of the present one.
         """
-        task = start(self._hold(coroutine), self._loop)
+        task = start(self._hold(coroutine), self._loop, context)
         if task.done():
             self.tasks.discard(task)
             return None

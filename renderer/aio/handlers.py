@@ -136,7 +136,7 @@ class AioHandlers:
         if not self._asked.begin(id):
             return False
         try:
-            result = handler.fn(*args)
+            result = self._asked.inside(id, handler.fn)(*args)
         except RAISED as error:
             self._failed(id, handler, args, error)
             return False
@@ -144,7 +144,7 @@ class AioHandlers:
             self._asked.answer(id, self._reply(id, handler, args, result))
             return False
         running = self._await_handler(id, handler, args, result)
-        task = self._crew.start(running, result)
+        task = self._crew.start(running, result, self._asked.context(id))
         if task is None:
             return False
         timer = None
@@ -188,7 +188,7 @@ class AioHandlers:
         if self._lost or not self._asked.begin(id):
             return
         try:
-            result = handler.fn(*args)
+            result = self._asked.inside(id, handler.fn)(*args)
         except BaseException as error:  # there is nobody else to see it on a thread
             reply = self._failure(id, handler, args, error)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any, Final, final
 
 STARTS_AT_ONCE: Final = sys.version_info >= (3, 12)
@@ -12,12 +13,14 @@ STARTS_AT_ONCE: Final = sys.version_info >= (3, 12)
 
 
 def start(
-    coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+    coroutine: Coroutine[Any, Any, None],
+    loop: asyncio.AbstractEventLoop,
+    context: Context | None = None,
 ) -> asyncio.Task[None]:
     """Return a new task; from Python 3.12 on it has run to its first await."""
     if sys.version_info >= (3, 12):
-        return asyncio.Task(coroutine, loop=loop, eager_start=True)
-    return asyncio.Task(coroutine, loop=loop)
+        return asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
+    return asyncio.Task(coroutine, loop=loop, context=context)
 
 
 def start_soon(

@@ -247,7 +247,7 @@ class ThreadDispatcher:
         lane = self._asked.lane(id)
         try:
             packed = self._line is not None and self._line.packed
-            result = handler.fn(*args)
+            result = self._asked.inside(id, handler.fn)(*args)
             reply = reply_with(id, result, self._default, packed=packed, lane=lane)
         except BaseException as error:  # crosses to the caller
             raised = self._reports.failed(handler, args, error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context, copy_context
 from functools import cache
 from types import MappingProxyType
@@ -83,13 +83,20 @@ def _is_loaded(trace: Any) -> bool:
     return hasattr(trace, "get_current_span")
 
 
-def context_of(metadata: Metadata) -> Context | None:
-    """Return the context in which the handler of a call runs; None for any."""
+def context_of(
+    metadata: Metadata, make: Callable[[], Context] = copy_context
+) -> Context | None:
+    """Return the context in which the handler of a call runs; None for any.
+
+    Args:
+        metadata: what accompanies the call.
+        make: returns a context to begin with.
+    """
     trace = sys.modules.get(_TRACE) if metadata else None
     if trace is None or not _is_loaded(trace):
         return None
     attach = importlib.import_module(_CONTEXT).attach
-    context = copy_context()
+    context = make()
     # Never detached: it goes with the context, which is the call's own.
     context.run(attach, _propagator().extract(metadata))
     return context
