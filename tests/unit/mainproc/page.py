@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from mainproc import IpcMain
+from mainproc import IpcMain, WebContents
 from mainproc.connection import Connection
 from mainproc.home import Home
+from mainproc.sessions import Sessions
 from renderer.wire import events, messages, reasons
 from renderer.wire.errors import ConnectionClosed
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
@@ -23,9 +24,14 @@ PATIENCE = 10.0
 class MemoryLink:
     """Main's end of a link."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, epoch: int) -> None:
         self.arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.frames: list[bytes] = []
+        """What main wrote on it."""
+        self.stuck: asyncio.Future[None] | None = None
+        """Writing waits for this, if there is one."""
         self._page = page
+        self._epoch = epoch
 
     async def read(self) -> bytes | None:
         return await self.arriving.get()
@@ -33,7 +39,10 @@ class MemoryLink:
     async def write(self, frame: bytes) -> None:
         if self._page.deaf:
             raise ConnectionClosed("nobody is there")
-        self._page.take(frame)
+        if self.stuck is not None:
+            await asyncio.shield(self.stuck)
+        self.frames.append(frame)
+        self._page.take(frame, self._epoch)
 
 
 class Page:
@@ -47,6 +56,8 @@ class Page:
         slow: bool = False,
         resume: bool = False,
         title: str = "",
+        sessions: Sessions | None = None,
+        identity: object = None,
     ) -> None:
         hi = introduction(version="", url="", title=title)
         self.session = Session(Role.RENDERER, limits=limits, hello=hi, resume=resume)
@@ -68,15 +79,56 @@ class Page:
         self._ids = 0
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._channels: dict[int, str] = {}
-        self.link = MemoryLink(self)
-        self._epoch = self.session.attach()
-        hello = self.session.next_frame(0.0)
-        assert hello is not None
+        self.gaps: list[events.Gap] = []
+        """What could not be resumed."""
+        self._sessions = sessions
+        self._identity = identity
+        self.link, hello = self._new_link()
+        if sessions is not None:
+            self.serving = self._serve(sessions, hello)
+            return
         self.connection = Connection(
             ipc, hello, home=Home(), on_end=lambda _: self.ends.append(self)
         )
-        self.contents = self.connection.contents
         self.serving = asyncio.ensure_future(self.connection.serve(self.link))
+
+    @property
+    def contents(self) -> WebContents:
+        """This renderer, as main sees it."""
+        return self.connection.contents
+
+    # ---- links ---------------------------------------------------------------------
+
+    def _new_link(self) -> tuple[MemoryLink, bytes]:
+        link = MemoryLink(self, self.session.attach())
+        hello = self.session.next_frame(0.0)
+        assert hello is not None
+        return link, hello
+
+    def _serve(self, sessions: Sessions, hello: bytes) -> asyncio.Future[None]:
+        def admitted(connection: Connection) -> None:
+            self.connection = connection
+
+        self.link.arriving.put_nowait(hello)
+        return asyncio.ensure_future(
+            sessions.serve(
+                self.link, "memory", admitted=admitted, identity=self._identity
+            )
+        )
+
+    async def lose_link(self) -> None:
+        """Break the link, as both ends get to know of it."""
+        await self.cut()
+        self.session.cut(self.session.epoch, asyncio.get_running_loop().time())
+
+    def come_back(self, *, identity: object = None) -> None:
+        """Open another link; the one before may still seem alive in main."""
+        assert self._sessions is not None
+        self._identity = identity
+        self.session.cut(self.session.epoch, asyncio.get_running_loop().time())
+        self.deaf = False
+        self.link, hello = self._new_link()
+        self.serving = self._serve(self._sessions, hello)
 
     @property
     def is_held_back(self) -> bool:
@@ -88,7 +140,8 @@ class Page:
 
     def flush(self) -> None:
         """Write what is to be written; what is put until then is one frame."""
-        while frame := self.session.next_frame(asyncio.get_running_loop().time()):
+        now = asyncio.get_running_loop().time()
+        while (frame := self.session.next_frame(now)) is not None:
             self.link.arriving.put_nowait(frame)
 
     def put(self, channel: str, *args: object) -> None:
@@ -128,6 +181,11 @@ class Page:
     def cancel(self, id: int) -> None:
         self.session.put(messages.cancel(id))
 
+    async def is_confirmed(self) -> None:
+        """Wait until both ends know that a link carries the session."""
+        await self.until(lambda: self.session.state is State.OPEN)
+        await self.until(lambda: self.connection.session.state is State.OPEN)
+
     async def consumed(self) -> None:
         """Wait until main has consumed all that was put."""
         self.session.request_ack()
@@ -150,11 +208,11 @@ class Page:
 
     # ---- from main -----------------------------------------------------------------
 
-    def take(self, frame: bytes) -> None:
+    def take(self, frame: bytes, epoch: int) -> None:
         self.frames.append(frame)
         if self.hostile:
             return
-        self.session.receive(self._epoch, frame, asyncio.get_running_loop().time())
+        self.session.receive(epoch, frame, asyncio.get_running_loop().time())
         for event in self.session.take_events():
             self._note(event)
         asyncio.get_running_loop().call_soon(self.flush)
@@ -177,6 +235,8 @@ class Page:
                 self.heard.append(("goodbye", (event.reason, event.message)))
                 if not self.slow:
                     self.session.goodbye()
+            case events.Gap():
+                self.gaps.append(event)
             case _:
                 pass
 

@@ -1,0 +1,277 @@
+"""A renderer whose link is cut: kept, taken up again, or given up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from electron_ipc.v1 import ipc_pb2 as pb
+from mainproc import IpcMain
+from mainproc.sessions import Sessions
+from renderer.wire.state import State
+from tests.unit.mainproc.page import Page, main_with
+
+
+@asynccontextmanager
+async def kept(
+    ipc: IpcMain, sessions: Sessions | None = None, **options: Any
+) -> AsyncIterator[Page]:
+    """Connect a renderer that can come back."""
+    sessions = Sessions(ipc) if sessions is None else sessions
+    page = Page(ipc, resume=True, sessions=sessions, **options)
+    try:
+        await page.is_confirmed()
+        yield page
+    finally:
+        await sessions.stop(0.0)
+        if not page.serving.done():
+            await page.cut()
+        ipc.dispatcher.close()
+
+
+def told_by(contents: Any) -> list[Any]:
+    told: list[Any] = []
+    contents.on("disconnected", lambda: told.append("disconnected"))
+    contents.on("resumed", lambda: told.append("resumed"))
+    contents.on("destroyed", lambda why: told.append(("destroyed", why)))
+    return told
+
+
+def hello(page: Page, **fields: Any) -> bytes:
+    """Return a Hello that says it resumes the page's session."""
+    said = pb.Hello(token=page.session.welcome.token, acks=True, resume=True)
+    said.MergeFrom(pb.Hello(**fields))
+    return pb.StreamRequest(hello=said).SerializeToString()
+
+
+async def answer_to(page: Page, sessions: Sessions, first: bytes, **who: Any) -> Any:
+    """Return main's first frame on a link that begins with this one."""
+    link = type(page.link)(page, -1)
+    page.deaf = False
+    link.arriving.put_nowait(first)
+    serving = asyncio.ensure_future(sessions.serve(link, "memory", **who))
+    await page.until(lambda: link.frames)
+    serving.cancel()
+    await asyncio.wait([serving])
+    return pb.StreamResponse.FromString(link.frames[0])
+
+
+async def test_what_is_sent_during_a_cut_arrives_once_and_in_order() -> None:
+    ipc, ran = main_with(), list[int]()
+    ipc.on("x", lambda event, n: ran.append(n))
+    async with kept(ipc) as page:
+        contents, told = page.contents, told_by(page.contents)
+        for n in range(10):
+            page.put("x", n)
+            contents.send("y", n)
+        page.flush()
+        await page.lose_link()
+        assert not contents.is_connected()
+        assert not contents.is_destroyed()
+        assert ipc.web_contents == (contents,)
+        for n in range(10, 20):
+            page.put("x", n)
+            assert contents.send("y", n)
+        page.come_back()
+        await page.hears("y", 20)
+        await page.consumed()
+        assert contents.is_connected()
+        assert page.events("y") == [[n] for n in range(20)]
+        assert ran == list(range(20))
+        assert page.contents is contents
+        assert told == ["disconnected", "resumed"]
+        assert not page.gaps
+
+
+async def test_calls_of_both_sides_outlive_a_cut() -> None:
+    ipc, may_end = main_with(), asyncio.Event()
+
+    @ipc.handle("slow")
+    async def _(event: Any) -> str:
+        await may_end.wait()
+        return "done"
+
+    async with kept(ipc) as page:
+        asked = page.contents.invoke("question")
+        call = await page.is_asked()
+        reply = page.call("slow")
+        await page.consumed()
+        await page.lose_link()
+        may_end.set()  # its reply has nowhere to go yet
+        while page.connection._work.calls:  # noqa: ASYNC110, SLF001
+            await asyncio.sleep(0)
+        page.come_back()
+        page.answer(call, 42)
+        assert await asyncio.wait_for(reply, 10) == "done"
+        assert await asyncio.wait_for(asked, 10) == 42
+
+
+async def test_the_timeout_of_a_call_goes_on_during_a_cut() -> None:
+    ipc, begun, cancelled = main_with(), asyncio.Event(), asyncio.Event()
+
+    @ipc.handle("slow")
+    async def _(event: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Future()
+        finally:
+            cancelled.set()
+
+    async with kept(ipc) as page:
+        page.call("slow", timeout=0.5)
+        page.flush()
+        await asyncio.wait_for(begun.wait(), 10)
+        await page.lose_link()
+        await asyncio.wait_for(cancelled.wait(), 10)
+
+
+async def test_who_does_not_come_back_in_time_is_destroyed() -> None:
+    ipc, gone = main_with(resume_grace=0.05), asyncio.Event()
+    async with kept(ipc) as page:
+        contents, told = page.contents, told_by(page.contents)
+        contents.on("destroyed", lambda why: gone.set())
+        asked = contents.invoke("question")
+        await page.lose_link()
+        await asyncio.wait_for(gone.wait(), 10)
+        assert told == [
+            "disconnected",
+            ("destroyed", "its connection ended without a goodbye"),
+        ]
+        assert isinstance(asked.exception(), ConnectionError)
+        assert ipc.web_contents == ()
+        page.put("x")
+        page.come_back()
+        await page.until(lambda: page.gaps)
+        assert page.gaps[0].sent_unconfirmed == 1
+        assert page.contents is not contents
+        assert list(ipc.web_contents) == [page.contents]
+
+
+async def test_no_grace_is_no_return() -> None:
+    ipc = main_with(resume_grace=0)
+    async with kept(ipc) as page:
+        contents = page.contents
+        await page.lose_link()
+        assert contents.is_destroyed()
+
+
+async def test_a_link_that_seems_alive_is_taken_over() -> None:
+    ipc, ran = main_with(), list[int]()
+    ipc.on("x", lambda event, n: ran.append(n))
+    async with kept(ipc) as page:
+        old, serving, told = page.link, page.serving, told_by(page.contents)
+        page.come_back()
+        page.put("x", 1)
+        await page.consumed()
+        await asyncio.wait_for(serving, 10)
+        last = pb.StreamResponse.FromString(old.frames[-1])
+        assert last.goodbye.reason == pb.GOODBYE_REASON_REPLACED
+        old.arriving.put_nowait(b"\xff")  # read by nobody
+        page.send("x", 2)
+        await page.consumed()
+        assert ran == [1, 2]
+        assert told == ["disconnected", "resumed"]
+
+
+async def test_a_link_that_takes_nothing_more_is_taken_over() -> None:
+    ipc = main_with()
+    async with kept(ipc) as page:
+        contents, serving = page.contents, page.serving
+        page.link.stuck = asyncio.get_running_loop().create_future()
+        for n in range(600):  # the first of them wait for the link
+            contents.send("y", n)
+        await asyncio.sleep(0)
+        page.come_back()
+        await page.hears("y", 600)
+        assert page.events("y") == [[n] for n in range(600)]
+        contents.send("y", 600)
+        await page.hears("y", 601)
+        await asyncio.wait_for(serving, 10)
+
+
+async def test_a_lower_attempt_is_told_and_changes_nothing() -> None:
+    ipc = main_with()
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions) as page:
+        page.come_back()
+        await page.is_confirmed()
+        answer = await answer_to(page, sessions, hello(page, attempt=1))
+        assert answer.goodbye.reason == pb.GOODBYE_REASON_REPLACED
+        assert not answer.HasField("welcome")
+        page.contents.send("y")
+        await page.hears("y")
+
+
+async def test_numbers_that_cannot_be_cost_the_link_only() -> None:
+    ipc = main_with()
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions) as page:
+        first = hello(page, attempt=1, received=7)
+        answer = await answer_to(page, sessions, first)
+        assert answer.goodbye.reason == pb.GOODBYE_REASON_PROTOCOL
+        page.contents.send("y")
+        await page.hears("y")
+
+
+async def test_a_token_of_somebody_else_begins_a_new_session() -> None:
+    ipc = main_with()
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions, identity="ann") as page:
+        await page.lose_link()
+        first = hello(page, attempt=1)
+        answer = await answer_to(page, sessions, first, identity="bob")
+        assert not answer.welcome.resumed
+        assert answer.welcome.token != page.session.welcome.token
+        page.come_back(identity="ann")
+        await page.is_confirmed()
+        assert not page.gaps
+
+
+async def test_a_session_that_main_has_closed_stays_so() -> None:
+    ipc = main_with()
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions) as page:
+        token = page.session.welcome.token
+        await page.lose_link()
+        page.contents.close("enough")
+        page.come_back()
+        await page.until(lambda: page.heard)
+        assert page.heard == [("goodbye", (pb.GOODBYE_REASON_CLOSED, "enough"))]
+        assert sessions._farewells.get(token, None)  # noqa: SLF001
+
+
+async def test_a_message_that_ends_every_link_ends_the_session() -> None:
+    ipc = main_with()
+    async with kept(ipc) as page:
+        told = told_by(page.contents)
+        page.deaf = True
+        page.contents.send("poison")
+        for _ in range(2):
+            await page.lose_link()
+            page.hostile = True  # it confirms the link, and never gets the message
+            page.come_back()
+            await page.until(lambda: len(page.link.frames) > 1)
+            page.session.receive(page.session.epoch, page.link.frames[0], 0.0)
+            page.flush()
+            await page.until(lambda: page.connection.session.state is State.OPEN)
+        await page.lose_link()
+        page.come_back()
+        await page.until(lambda: page.link.frames)
+        last = pb.StreamResponse.FromString(page.link.frames[-1])
+        assert last.goodbye.reason == pb.GOODBYE_REASON_NO_PROGRESS
+        await page.until(lambda: told and told[-1][0] == "destroyed")
+        assert "did not arrive on three links" in told[-1][1]
+
+
+async def test_main_stops_without_waiting_for_who_is_away() -> None:
+    ipc = main_with()
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions) as page:
+        contents, gone = page.contents, asyncio.Event()
+        contents.on("destroyed", lambda why: gone.set())
+        await page.lose_link()
+        await asyncio.wait_for(sessions.stop(5.0), 10)
+        await asyncio.wait_for(gone.wait(), 10)
+        assert contents.is_destroyed()
