@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
+from mainproc.absence import Absence
+from mainproc.admission import admit
 from mainproc.application import app
 from mainproc.asks import Asks
 from mainproc.epoch import Epoch
 from mainproc.home import Home
 from mainproc.incoming import Incoming
 from mainproc.outlet import Outlet, is_mine
-from mainproc.web_contents import WebContents
 from mainproc.work import serving
 from renderer.reply import Reply
 from renderer.wire import events, reasons
 from renderer.wire.errors import RemoteProtocolError, quote
 from renderer.wire.frames import parse_hello, refusal
-from renderer.wire.greeting import Admission
-from renderer.wire.session import Session
 from renderer.wire.state import ACCEPTS_MESSAGES, State
-from renderer.wire.writer import Role
 
 if TYPE_CHECKING:
     from mainproc.ipc_main import IpcMain
@@ -33,10 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ipc.main")
 
-_TOKEN_BYTES: Final = 32
 _BROKEN: Final = "its connection ended without a goodbye"
 _BROKEN_OFF: Final = (reasons.PROTOCOL, reasons.OVERLOADED, reasons.NO_PROGRESS)
-_LONGEST_TITLE: Final = 8 * 1024
 _ANSWER_GOODBYE_WITHIN: Final = 5.0
 _END_LINK_WITHIN: Final = 10.0
 
@@ -68,21 +62,8 @@ class Connection:
         on_goodbye: Callable[[Connection, bytes], object] | None = None,
         identity: object = None,
     ) -> None:
-        hello = parse_hello(first)
         self._ipc = ipc
-        self.token = secrets.token_bytes(_TOKEN_BYTES)
-        self.contents = WebContents(
-            title=hello.title[:_LONGEST_TITLE],
-            url=hello.url[:_LONGEST_TITLE],
-            default=ipc.default,
-            groups=ipc.groups,
-            observers=ipc.observers,
-        )
-        self.session = Session(
-            Role.MAIN, limits=ipc.limits, admission=self._admission()
-        )
-        self.session.accept(hello)
-        self.contents.packed = self.session.peer.packed
+        self.token, self.contents, self.session = admit(ipc, first)
         self._first = first
         self._home = home
         self._on_end = on_end
@@ -105,7 +86,7 @@ class Connection:
         self._outlet.turns = self._turns
         self._asks = Asks(home, self.contents, self.send)
         self._epoch: Epoch | None = None  # the present link, if there is one
-        self._grace: asyncio.TimerHandle | None = None  # without a link: how long yet
+        self._absence = Absence(home, self.contents, self._expire)
         self._half_closed = False
         self._settling = False  # somebody waits until nothing more is to be done
         self._broken = False  # the contract, in a way that the session does not see
@@ -120,16 +101,6 @@ class Connection:
         logger.info("%s connected", self.contents)
         ipc.observers.tell(lambda o: o.connected(self.contents))
         app.web_contents_created(self.contents)
-
-    def _admission(self) -> Admission:
-        return Admission(
-            token=self.token,
-            grace=self._ipc.limits.resume_grace,
-            session_id=secrets.token_hex(4),
-            web_contents_id=self.contents.id,
-            server_name="electron-ipc",
-            server_version=_version(),
-        )
 
     # ---- the link --------------------------------------------------------------------
 
@@ -164,8 +135,8 @@ class Connection:
         if previous is not None:
             self._outlet.detach()
             previous.replace()
-            self._detached()
-        self._resumed()
+            self._absence.begin()
+        self._absence.end()
         await self._carry(link, first)
 
     async def _carry(self, link: AsyncLink, first: bytes) -> None:
@@ -187,7 +158,7 @@ class Connection:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self._outlive(self.session.deadline)
+        self._absence.limit(self.session.deadline)
 
     def heard_all(self) -> bool:
         """Note that the renderer sends no more; tell if something is to be finished."""
@@ -209,27 +180,10 @@ class Connection:
         """Another link may take the session over."""
         return self.session.resumable
 
-    def _outlive(self, until: float | None) -> None:
-        """Keep the session for its grace, if it is one that may be resumed."""
-        if until is not None:
-            self._grace = self._home.loop.call_at(until, self._expire)
-
     def _expire(self) -> None:
-        self._grace = None
         with self._outlet.lock:
             self.session.tick(self._home.loop.time())
         self._handle_events()
-
-    def _detached(self) -> None:
-        logger.info("%s lost its connection; it is kept for a while", self.contents)
-        self._home.later(self.contents.happened, "disconnected")
-
-    def _resumed(self) -> None:
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
-        logger.info("%s is back", self.contents)
-        self._home.later(self.contents.happened, "resumed")
 
     def _handle_events(self) -> None:
         with self._outlet.lock:
@@ -262,7 +216,7 @@ class Connection:
                 why = f"{quote(event.channel)} was given up by its sender"
                 self._incoming.lost(event.count, why)
             case events.Detached():
-                self._detached()
+                self._absence.begin()
             case events.Ended():
                 self._ended(event)
             case _:
@@ -459,8 +413,7 @@ class Connection:
             # We did. After a cut, what has arrived is dispatched all the same.
             self._turns.stop()
             self._note_farewell(_goodbye_again(end))
-        if self._grace is not None:
-            self._grace.cancel()
+        self._absence.forget()
         self._work.abandon()
         self._on_end(self)
         self._outlet.make_room()
@@ -490,10 +443,3 @@ class Connection:
 def _goodbye_again(end: events.Ended) -> bytes:
     reason = next(reason for reason in _BROKEN_OFF if reason == end.reason)
     return refusal(reason, end.message)
-
-
-@functools.cache
-def _version() -> str:
-    from importlib.metadata import version  # it takes its time to import
-
-    return version("electron-ipc")

@@ -179,7 +179,7 @@ async def test_a_half_close_in_the_first_breath() -> None:
 
 
 async def test_a_half_close_of_one_that_could_come_back_is_a_cut() -> None:
-    ipc = main_with()
+    ipc = main_with(resume_grace=0)
     async with connected(ipc, resume=True) as page:
         page.half_close()
         await asyncio.wait_for(page.serving, 10)
