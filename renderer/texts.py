@@ -51,6 +51,37 @@ def broke(address: str, why: object) -> ConnectionClosed:
     return ConnectionClosed(f"the connection to main at {address} broke: {why}")
 
 
+def lost(address: str, why: object, patience: float) -> str:
+    """Return what is told of a link that is gone, when it is looked for again."""
+    reason = f" ({why})" if why else ""
+    return f"lost main at {address}{reason}; looking for it again, for {patience:.3g} s"
+
+
+def found(address: str, id: int, seconds: float) -> str:
+    """Return what is told of a link that was found again."""
+    return f"connected to main at {address} again, as {id}, after {seconds:.3g} s"
+
+
+def gave_up(address: str, seconds: float) -> ConnectionClosed:
+    """Return the error for a connection that was lost and not found again."""
+    text = f"the connection to main at {address} broke; gave up after {seconds:.3g} s"
+    return ConnectionClosed(text)
+
+
+def started_over() -> ConnectionClosed:
+    """Return the error for what a session was to do that main has lost."""
+    return ConnectionClosed("main no longer knew this session; a new one began")
+
+
+def gap(sent: int, missing: int | None) -> str:
+    """Return what is told of a session that main has lost, where nobody asks."""
+    lost = "what main has sent" if missing is None else f"{how_many(missing)} of main's"
+    return (
+        f"main no longer knew this session; a new one began: {how_many(sent)} sent to "
+        f"it may be lost, and so may {lost} meanwhile; register ipc.on_gap to be told"
+    )
+
+
 def ended(address: str, event: Ended) -> ConnectionClosed:
     """Return the error for a session that is over."""
     if event.error is not None:
@@ -75,8 +106,13 @@ __all__ = (
     "elsewhere",
     "ended",
     "forked",
+    "found",
+    "gap",
+    "gave_up",
     "how_many",
     "left",
+    "lost",
     "no_main",
     "parted",
+    "started_over",
 )

@@ -6,15 +6,17 @@ import asyncio
 import copy
 import itertools
 from collections.abc import Sequence
-from typing import Any, Protocol, final
+from typing import Any, Final, Protocol, final
 
 from renderer.deadline import Deadline, no_reply
 from renderer.wire import messages
-from renderer.wire.errors import ConnectionClosed, IpcError
+from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout
 from renderer.wire.events import Replied
 from renderer.wire.parcel import Parcel
 from renderer.wire.seconds import seconds
 from renderer.wire.values import Default
+
+_TIMEOUT: Final = IpcTimeout.reason
 
 
 class Way(Protocol):
@@ -139,6 +141,8 @@ class AioCalls:
 
     def replied(self, event: Replied) -> None:
         """Complete a call; a reply that nobody waits for is ignored."""
+        if event.id in self._timers and event.reply.failure.reason == _TIMEOUT:
+            return  # main's timer was quicker; ours decides what is said
         call = self._settle(event.id)
         if call is not None:
             call.replied(event)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Final, final
 
 from renderer import texts
 from renderer.aio.calls import AioCalls
+from renderer.aio.connector import AioConnector
 from renderer.aio.dispatcher import AioDispatcher
 from renderer.aio.outlet import AioOutlet
 from renderer.aio.tasks import Bell, hide, start_soon
-from renderer.carrier import AioCarrier, AioLink, LinkBroken
-from renderer.patience import Patience, closed_early
+from renderer.carrier import AioCarrier
+from renderer.hooks import Hooks
 from renderer.reports import Reports
 from renderer.settings import Settings
 from renderer.wire import events
 from renderer.wire.errors import ConnectionClosed, IpcError, quote
 from renderer.wire.limits import DEFAULT_LIMITS
-from renderer.wire.link import Fate
 from renderer.wire.listeners import ListenerTable
 from renderer.wire.parcel import Parcel
-from renderer.wire.session import Session
 from renderer.wire.state import State
 from renderer.wire.terms import turned_away
 
@@ -39,16 +39,18 @@ _PART_AT_END_S: Final = 1.0
 
 @final
 class AioConnection:
-    """Looks for main, then carries one session over one link. All on one loop.
+    """A session with main, and all that waits for it. All on one loop.
 
-    Messages may be sent at once: they wait until main has said welcome.
+    Messages may be sent at once: they wait until main has said welcome. A link that
+    breaks is replaced, if main keeps the session, and nothing is lost by that; if main
+    turns out not to have kept it, a new session takes its place.
 
     Args:
         table: the listeners and handlers.
         reports: told of what they raise.
         settings: of the renderer.
-        carrier: opens the way to main, once for each attempt.
-        hooks: called when a connection that was open is over, and all else is done.
+        carrier: opens the way to the main that settings name, once for each attempt.
+        hooks: what the program wants to be told.
         before: that of the connection before this one, on the same loop.
     """
 
@@ -57,26 +59,27 @@ class AioConnection:
         table: ListenerTable,
         reports: Reports,
         settings: Settings,
-        carrier: Callable[[], AioCarrier],
-        hooks: Sequence[Callable[[], object]],
+        carrier: Callable[[Settings], AioCarrier],
+        hooks: Hooks,
         before: AioDispatcher | None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.address = settings.target
+        self.target = settings.target
+        """Where main was looked for at first."""
         self.id = 0
         """The number of this renderer's WebContents in main."""
         self.opened = False
-        """Welcome was heard."""
+        """Welcome was heard, once."""
+        self.connected = False
+        """There is a link, on which it was heard."""
         self.parted = False
         """Main said Goodbye."""
         self.over = False
-        """The link has ended, or will never be."""
+        """There is no link, and there will be none."""
         self.ended = False
         """Besides, all that arrived was dispatched, and the hooks were called."""
         self.unconfirmed = 0
         """Events and calls that main is not known to have consumed, at the end."""
-        self._settings = settings
-        self._carrier = carrier
         self._hooks = hooks
         self._bell = Bell(self.loop)
         self._outlet = AioOutlet(self.loop, self._bell, self._look, DEFAULT_LIMITS)
@@ -93,11 +96,12 @@ class AioConnection:
             default=settings.default,
             before=before,
         )
-        self._link: AioLink | None = None
+        self._connector = AioConnector(
+            self, self._outlet, self._bell, settings, carrier
+        )
         self._lost = 0  # events that were accepted, and there was no main
         self._unsent = 0  # events and calls that main's window had no room for
-        self._refused: IpcError | None = None  # why main did not say welcome
-        self._leaving = False  # nobody wants the connection any more
+        self._lost_at = 0.0  # when the link was
         self._closing = False  # it was us who ended the session
         self._timers: list[asyncio.TimerHandle] = []
         self._life: asyncio.Task[None] | None = None
@@ -107,6 +111,16 @@ class AioConnection:
         """Look for main, in the background."""
         self._life = hide(start_soon(self._live(), self.loop))
         self._guard = start_soon(self._watch(), self.loop)
+
+    @property
+    def address(self) -> str:
+        """Where main is, or is looked for."""
+        return self._connector.address
+
+    @property
+    def is_reconnecting(self) -> bool:
+        """The link is lost, and looked for again."""
+        return self._is_away and self.error is None and not self.loop.is_closed()
 
     @property
     def error(self) -> IpcError | None:
@@ -155,7 +169,7 @@ class AioConnection:
 
     async def _live(self) -> None:
         try:
-            await self._reach_main()
+            await self._connector.run()
         except IpcError as error:
             self._fail(error)
         except Exception as error:  # a carrier's, or a mistake of ours
@@ -163,6 +177,9 @@ class AioConnection:
             self._fail(ConnectionClosed(f"{type(error).__name__}: {error}"))
         self._forget_timers()
         self.over = True
+        self.connected = False
+        if self.opened and not self._closing:
+            self._tell()
         self._bell.ring()
         self.dispatcher.abandon()
         await self._bell.wait_until(lambda: self.dispatcher.is_idle, DRAIN_S)
@@ -172,72 +189,12 @@ class AioConnection:
         self.ended = True
         self._bell.ring()
 
-    async def _reach_main(self) -> None:
-        # The first may have to load grpc, which is not main's fault.
-        carrier = self._carrier()
-        patience = Patience(self.address, self._settings.connect_timeout)
-        self._later(patience.first_doubt.left or 0.0, patience.doubt)
-        self._later(patience.deadline.left or 0.0, self._cut_attempt)
-        while True:
-            self._refused = None
-            await self._carry(carrier)
-            if self.opened:
-                return
-            pause = patience.next_pause(self._refused)
-            if await self._bell.wait_until(lambda: self._leaving, pause):
-                raise closed_early()
-            carrier = self._carrier()
-
-    def _cut_attempt(self) -> None:
-        if self._link is not None:
-            self._link.cut()
-
-    async def _carry(self, carrier: AioCarrier) -> None:
-        """Carry a session over a link, from Hello to the end of both."""
-        try:
-            self._link = link = carrier.open()
-            self._outlet.attach(self._settings.session(), link)
-            broken = await self._read(link)
-            self._link = None
-            happened = await self._outlet.detach()
-        finally:
-            await carrier.close()
-        if not self.opened:
-            text = "the link ended before main said welcome"
-            early = LinkBroken(text, "not-sent", Fate.RESUME)
-            self._refused = self._refused or broken or early
-            return
-        if broken is not None:
-            self._stop(texts.broke(self.address, broken), broken)
-        for event in happened:
-            self._note(event, heard=False)
-        if not self._closing:
-            self._tell()
-
-    async def _read(self, link: AioLink) -> IpcError | None:
-        """Take frames to the end of the link; return why that came."""
-        arrived = self.dispatcher.arrived
-        try:
-            while (frame := await link.read()) is not None:
-                for event in self._outlet.receive(frame):
-                    if type(event) is events.Arrived:
-                        arrived(event)
-                    else:
-                        self._note(event)
-                if self.dispatcher.is_through:
-                    self.paused()
-                else:
-                    self.dispatcher.advance()
-        except IpcError as error:
-            return error.with_traceback(None)  # or who keeps it keeps all of this
-        return None
-
     def _fail(self, error: IpcError) -> None:
         """Give up: there is no main, or it does not want us."""
         self._lost = self._outlet.waiting_events
         if self._lost:
             logger.error("%s; not sent: %s", error, texts.how_many(self._lost))
-        self._stop(error)
+        self.give_up(error, None)
 
     def take_loss(self) -> ConnectionClosed | None:
         """Return, once, the error for events that were accepted and never sent."""
@@ -260,10 +217,55 @@ class AioConnection:
         return bool(count)
 
     async def _call_hooks(self) -> None:
-        for hook in tuple(self._hooks):
+        for hook in tuple(self._hooks.disconnect):
             self.dispatcher.run_hook(hook)
         # An async hook may be one that waits for what comes next.
         await self._bell.wait_until(lambda: self.dispatcher.is_idle, DRAIN_S)
+
+    # ---- the link --------------------------------------------------------------------
+
+    def deliver(self, frame: bytes) -> None:
+        """Take a frame; see `connector.Shell`."""
+        arrived = self.dispatcher.arrived
+        for event in self._outlet.receive(frame):
+            if type(event) is events.Arrived:
+                arrived(event)
+            else:
+                self._note(event)
+        if self.dispatcher.is_through:
+            self.paused()
+        else:
+            self.dispatcher.advance()
+
+    def link_ended(
+        self, happened: list[events.SessionEvent], broken: IpcError | None
+    ) -> None:
+        """Take note of what the end of a link has led to; see `connector.Shell`."""
+        if not self.opened:
+            return  # the search goes on, with a new session
+        if self._outlet.state is State.DETACHED:
+            self._link_lost(broken)
+        elif broken is not None:
+            self._stop(texts.broke(self.address, broken), broken)
+        for event in happened:
+            self._note(event, heard=False)
+        self.dispatcher.advance()
+
+    def give_up(self, error: IpcError, cause: IpcError | None) -> None:
+        """End the session here: nothing leads back to it; see `connector.Shell`."""
+        self._stop(error, cause)
+        for event in self._outlet.say_goodbye(at_once=True):
+            self._note(event, heard=False)
+
+    def _link_lost(self, why: object) -> None:
+        """Take note, once, that main is out of reach for now."""
+        if not self.connected:
+            return
+        self.connected = False
+        self._lost_at = self.loop.time()
+        text = texts.lost(self.address, why, self._outlet.patience)
+        logger.warning("%s", text)
+        self.dispatcher.told(self._hooks.reconnecting)
 
     # ---- what main says --------------------------------------------------------------
 
@@ -280,6 +282,12 @@ class AioConnection:
                 self._outlet.advance()
             case events.Opened():
                 self._welcomed(event)
+            case events.Gap():
+                self._start_over(event)
+            case events.Detached():
+                if heard:
+                    self._link_lost("it asks to come back")
+                    self._connector.sent_away(event.retry_after, event.address)
             case events.Cancelled():
                 self.dispatcher.cancelled(event.id)
             case events.GivenUp():
@@ -292,18 +300,34 @@ class AioConnection:
                 self.parted |= heard and event.error is None and self.opened
                 self._session_ended(event)
             case _:
-                pass  # the rest needs `resume`
+                pass  # replies and arrivals: see above
 
     def _welcomed(self, event: events.Opened) -> None:
-        self.opened = True
+        again, self.opened = self.opened, True
+        self.connected = True
         self.id = event.welcome.web_contents_id
-        self._forget_timers()
-        logger.info("connected to main at %s as %d", self.address, self.id)
+        self._connector.welcomed()
         self._outlet.opened()
+        if again:
+            took = self.loop.time() - self._lost_at
+            logger.info("%s", texts.found(self.address, self.id, took))
+            self.dispatcher.told(self._hooks.reconnected)
+        else:
+            logger.info("connected to main at %s as %d", self.address, self.id)
+
+    def _start_over(self, gap: events.Gap) -> None:
+        """Take note that main has lost the session, and a new one takes its place."""
+        self.calls.fail(texts.started_over(), forgive=False)
+        sent = gap.sent_unconfirmed + self._outlet.start_over()
+        self.dispatcher.start_over()
+        hooks = self._hooks.gap
+        if not hooks:
+            logger.warning("%s", texts.gap(sent, gap.received_missing))
+        self.dispatcher.told([partial(fn, sent, gap.received_missing) for fn in hooks])
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:
-            self._refused = turned_away(event.reason, event.message)
+            self._connector.refused = turned_away(event.reason, event.message)
             self.say_goodbye()
             return
         self.parted = True
@@ -315,7 +339,7 @@ class AioConnection:
             self.unconfirmed = event.unconfirmed + self._unsent
             self._stop(texts.ended(self.address, event), event.error)
         elif event.error is not None:
-            self._refused = texts.ended(self.address, event)
+            self._connector.refused = texts.ended(self.address, event)
         self._outlet.finish()
         self._later(PART_S, self.cut)
 
@@ -336,25 +360,29 @@ class AioConnection:
 
     def say_goodbye(self) -> None:
         """Say Goodbye, or answer main's. No dispatch begins from here on."""
-        state = self._outlet.state
-        begins = state in (State.OPENING, State.OPEN)
+        state, away = self._outlet.state, self._is_away
+        begins = state in (State.OPENING, State.OPEN, State.DETACHED)
         if not begins and state is not State.DRAINING:
             return
         self.dispatcher.stop()
-        happened = self._outlet.change(Session.goodbye)
+        happened = self._outlet.say_goodbye(at_once=away)
         if begins:
             self._closing = True
             self._stop(texts.left(self.address))
         for event in happened:
             self._note(event, heard=False)
         self._outlet.flush()
+        if away:
+            self.cut()
+
+    @property
+    def _is_away(self) -> bool:
+        """Main is out of reach for now."""
+        return self.opened and not self.connected
 
     def cut(self) -> None:
-        """End the link now, or the search for main."""
-        self._leaving = True
-        if self._link is not None:
-            self._link.cut()
-        self._bell.ring()
+        """End the link now, or the search for one."""
+        self._connector.leave()
 
     async def leave(self, flush_s: float, part_s: float, *, at_end: bool) -> None:
         """Wait until main has consumed what was sent, say Goodbye, disconnect.
@@ -364,7 +392,9 @@ class AioConnection:
             part_s: seconds for the rest; then the link is cut.
             at_end: the loop is about to end: do not wait for the link's end.
         """
-        if self.opened or self._outlet.has_waiting:
+        # Who closes does not wait for a main that may not come back. The end of a
+        # program is no such wish: what was sent is meant to arrive.
+        if (self.opened or self._outlet.has_waiting) and (at_end or not self._is_away):
             try:
                 async with asyncio.timeout(flush_s):
                     await self._flush_both_ways()
@@ -400,8 +430,12 @@ class AioConnection:
         if not self.opened and self.error is not None:
             raise self.error
 
+    async def wait_connected(self) -> None:
+        """Wait until there is a link, or there will be none."""
+        await self._bell.wait_until(lambda: self.connected or self.error is not None)
+
     async def wait_over(self) -> None:
-        """Wait until the link is over."""
+        """Wait until there is no link, and there will be none."""
         await self._bell.wait_until(lambda: self.over)
 
     async def wait_ended(self) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
+from renderer import texts
+from renderer.aio.backlog import Backlog
 from renderer.aio.calls import Invocation
 from renderer.aio.tasks import Bell
 from renderer.carrier import AioLink
@@ -25,7 +26,8 @@ from renderer.wire.errors import (
     Overloaded,
     PayloadTooLarge,
 )
-from renderer.wire.limits import FEATURES, MIB, Limits, Peer
+from renderer.wire.limits import FEATURES, Limits, Peer
+from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
 from renderer.wire.state import State
@@ -35,13 +37,6 @@ logger = logging.getLogger("ipc.renderer")
 _ROOM: Final = 0.5
 """`drain` waits until this part of the window is free."""
 _UNKNOWN_MAIN: Final = Peer(features=frozenset(FEATURES))
-
-
-class _Waiting(NamedTuple):
-    """A message that is not on the session yet."""
-
-    parcel: Parcel
-    sender: Invocation | None
 
 
 @final
@@ -73,12 +68,11 @@ class AioOutlet:
         self._bell = bell
         self._on_broken = on_broken
         self._limits = limits
-        self._waiting: deque[_Waiting] = deque()
-        self._waiting_bytes = 0
-        self._waiting_counted = 0
+        self._waiting = Backlog(limits)
         self.session: Session | None = None
         """The session; `change` it, or read a plain attribute."""
         self._epoch = 0
+        self._outbox: Outbox | None = None  # the session's, before a gap
         self._link: AioLink | None = None
         self._opened = False
         self._writing = False
@@ -92,22 +86,29 @@ class AioOutlet:
 
     # ---- the link --------------------------------------------------------------------
 
-    def attach(self, session: Session, link: AioLink) -> None:
-        """Greet main on a new link, for a new session."""
+    def attach(self, session: Session, link: AioLink, *, anew: bool = False) -> None:
+        """Greet main on a new link.
+
+        Args:
+            session: a new one, or the same again.
+            link: the link.
+            anew: main is known to have lost the session.
+        """
         self.session = session
+        self._outbox = session.outbox
         self._link = link
-        self._epoch = session.attach()
+        self._epoch = session.attach(anew=anew)
         self._finishing = False
         self.flush()
 
     def opened(self) -> None:
-        """Put on the session what has waited for main's Welcome."""
+        """Put on the session what has waited for main's first Welcome."""
         self._opened = True
         self.packed = self.session is not None and self.session.peer.packed
         self.advance()
 
     async def detach(self) -> list[events.SessionEvent]:
-        """Write nothing more: the link is over; return what that led to."""
+        """Write no more: the link is over; return what that led to."""
         self._link = None
         if self._timer is not None:
             self._timer.cancel()
@@ -119,7 +120,20 @@ class AioOutlet:
             if self._written is None:
                 self._written = self._loop.create_future()
             await asyncio.wait([self._written])
-        return self.change(lambda s: s.cut(self._epoch, self._loop.time()))
+        return self.change(self._cut)
+
+    def _cut(self, session: Session) -> None:
+        session.cut(self._epoch, self._loop.time())
+
+    def start_over(self) -> int:
+        """Give up what was put: a new session has begun.
+
+        Returns:
+            How many events and calls of that were not on the old one yet.
+        """
+        self._outbox = None if self.session is None else self.session.outbox
+        self._bell.ring()
+        return self.clear()
 
     # ---- sending ---------------------------------------------------------------------
 
@@ -196,25 +210,13 @@ class AioOutlet:
     @property
     def waiting_events(self) -> int:
         """How many of these are events: nobody else learns of their loss."""
-        return sum(w.parcel.counted and w.sender is None for w in self._waiting)
+        return self._waiting.events
 
     def _queue(self, parcel: Parcel, sender: Invocation | None) -> None:
-        size, limits = len(parcel.data), self._limits
-        check_size(size, _UNKNOWN_MAIN)  # not too large at all
-        full = (
-            self._waiting_counted >= limits.window_messages
-            or self._waiting_bytes + size > limits.window_bytes
-        )
-        if parcel.counted and self._waiting and full:
-            mib = self._waiting_bytes / MIB
-            raise _overloaded(f"{self._waiting_counted:,} messages ({mib:.1f} MiB)")
-        self._waiting.append(_Waiting(parcel, sender))
-        self._weigh(parcel, 1)
-
-    def _weigh(self, parcel: Parcel, sign: int) -> None:
-        if parcel.counted:
-            self._waiting_counted += sign
-            self._waiting_bytes += sign * len(parcel.data)
+        check_size(len(parcel.data), _UNKNOWN_MAIN)  # not too large at all
+        if not self._waiting.admits(parcel):
+            raise _overloaded(str(self._waiting))
+        self._waiting.add(parcel, sender)
 
     def withdraw(self, sender: Invocation) -> bool:
         """Take back a call that still waits here; return whether it did."""
@@ -223,7 +225,6 @@ class AioOutlet:
         for waiting in self._waiting:
             if waiting.sender is sender:
                 self._waiting.remove(waiting)
-                self._weigh(waiting.parcel, -1)
                 return True
         return False
 
@@ -234,7 +235,7 @@ class AioOutlet:
         """
         session = self.session
         while self._waiting and session is not None:
-            parcel, sender = self._waiting[0]
+            parcel, sender = first = self._waiting.first
             if not session.admits(parcel):
                 break
             try:
@@ -243,8 +244,7 @@ class AioOutlet:
                 _refused(error, sender)
             except ConnectionClosed:
                 return  # all that waits was failed
-            self._waiting.popleft()
-            self._weigh(parcel, -1)
+            self._waiting.remove(first)
         self._bell.ring()
 
     # ---- the session -----------------------------------------------------------------
@@ -266,6 +266,27 @@ class AioOutlet:
         finally:
             self._inside = False
 
+    def say_goodbye(self, *, at_once: bool) -> list[events.SessionEvent]:
+        """Say Goodbye, or answer main's; return what it led to. Flush afterwards.
+
+        Args:
+            at_once: do not wait for a link that could carry it.
+        """
+
+        def say(session: Session) -> None:
+            if at_once:
+                self._cut(session)
+            if session.state is not State.CLOSED:  # its time may have been over
+                session.goodbye()
+
+        return self.change(say)
+
+    @property
+    def patience(self) -> float:
+        """The seconds for which a detached session is kept."""
+        until = None if self.session is None else self.session.deadline
+        return 0.0 if until is None else max(0.0, until - self._loop.time())
+
     @property
     def state(self) -> State:
         """That of the session."""
@@ -284,43 +305,45 @@ class AioOutlet:
 
     def clear(self) -> int:
         """Forget what waits here; return how many events and calls that was."""
-        count = self._waiting_counted
-        self._waiting.clear()
-        self._waiting_counted = self._waiting_bytes = 0
-        return count
+        return self._waiting.clear()
 
     def was_written(self, receipt: int) -> bool:
         """Tell whether main may have got a message."""
-        session = self.session
-        if session is None or not receipt:
+        if self._outbox is None or not receipt:
             return False
-        return session.outbox.was_written(receipt)
+        return self._outbox.was_written(receipt)
 
     # ---- waiting ---------------------------------------------------------------------
 
     async def flush_through(self) -> None:
-        """Wait until main has consumed all that was put until now.
+        """Wait until main has consumed all that was put until now, over cuts.
 
         Raises:
-            ConnectionClosed: the session ended before.
+            ConnectionClosed: the session ended before, or was lost.
         """
+        before = self._outbox if self._opened else None
         await self._bell.wait_until(
             lambda: (self._opened and not self._waiting) or self.error is not None
         )
-        session = self.session
-        if session is None or not self._opened:
+        outbox = before or self._outbox
+        if outbox is None or not self._opened:
             self.check()
             return
-        outbox = session.outbox
         mark = outbox.mark()
 
         def settled() -> bool:
-            return outbox.settled(mark) or self.error is not None
+            return (
+                outbox.settled(mark)
+                or self.error is not None
+                or outbox is not self._outbox
+            )
 
         if not settled():
             self.change(Session.request_ack)
             self.flush()
             await self._bell.wait_until(settled)
+        if outbox is not self._outbox and self.error is None:
+            raise texts.started_over()
         if not outbox.settled(mark) or self._waiting:
             raise ConnectionClosed(str(self.error), "unknown") from self.error
 

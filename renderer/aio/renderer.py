@@ -34,9 +34,13 @@ class IpcRenderer(Channels):
     is closed, the next use connects anew: one object serves several `asyncio.run`. At
     the end of each, what was sent is flushed, for 5 s at most, and main gets Goodbye.
 
-    A connection that breaks is not restored: whatever waits fails at once with
-    `ConnectionClosed`, and so does whatever is sent afterwards, until `connect` is
-    called. Listeners and handlers stay registered.
+    A connection that breaks is restored, while main keeps the session (for a minute,
+    unless it says otherwise): what is sent meanwhile waits, calls wait for their
+    replies, and nothing is lost, doubled or out of order, both ways. If main has lost
+    the session, because it was started anew, a new one takes its place, and `on_gap`
+    tells so. If there is no way back whatever waits fails with `ConnectionClosed`, and
+    so does whatever is sent afterwards, until `connect` is called. Listeners and
+    handlers stay registered.
 
     Args:
         address: where main is: "host:port" or "unix:PATH". None: what the environment
@@ -47,6 +51,9 @@ class IpcRenderer(Channels):
         connect_timeout: seconds to wait for main to appear.
         default: called with a value that cannot be sent; returns what to send in its
             place, as in `json.dumps`.
+        reconnect: come back after a cut. Without it each cut is the end.
+        dead_after: seconds after which a connection on which nothing comes any more
+            counts as broken; 2 or more.
     """
 
     def __init__(
@@ -58,9 +65,13 @@ class IpcRenderer(Channels):
         token: str | None = None,
         connect_timeout: float = 10.0,
         default: Default | None = None,
+        reconnect: bool = True,
+        dead_after: float = 20.0,
     ) -> None:
         super().__init__()
-        self._settings = Settings(address, title, url, token, connect_timeout, default)
+        self._settings = Settings(
+            address, title, url, token, connect_timeout, default, reconnect, dead_after
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -90,7 +101,7 @@ class IpcRenderer(Channels):
         connection = self._connection
         return (
             connection is not None
-            and connection.opened
+            and connection.connected
             and connection.error is None
             and not connection.loop.is_closed()
             and self._pid == os.getpid()
@@ -124,12 +135,14 @@ class IpcRenderer(Channels):
         while (previous := self._present()) is not None and not previous.over:
             if previous.error is not None:
                 await previous.wait_over()
-            elif previous.address != settings.target:
-                raise texts.elsewhere(previous.address)
+            elif previous.target != settings.target:
+                raise texts.elsewhere(previous.target)
             else:
                 self._settings.warn_of_late(settings)
+                await previous.wait_connected()
+                if previous.connected:
+                    return self
                 await previous.wait_opened()
-                return self
         self._closed = False
         self._settings = settings
         await self._start().wait_opened()
@@ -192,19 +205,19 @@ class IpcRenderer(Channels):
             self._reports,
             self._settings,
             self._carrier,
-            self._hooks.disconnect,
+            self._hooks,
             before,
         )
         self._connection = connection
         connection.begin()
         return connection
 
-    def _carrier(self) -> AioCarrier:
-        target = self._settings.grpc_target()
+    def _carrier(self, settings: Settings) -> AioCarrier:
+        target = settings.grpc_target()
         # Here and not above: importing this module must load no grpc.
         from renderer.grpc_aio_link import GrpcAioCarrier
 
-        return GrpcAioCarrier(target, token=self._settings.bearer)
+        return GrpcAioCarrier(target, token=settings.bearer)
 
     # ---- sending ---------------------------------------------------------------------
 
@@ -443,7 +456,13 @@ class IpcRenderer(Channels):
                 raise
 
     def __repr__(self) -> str:
-        state = f"is {self.id}" if self.is_connected() else "not connected"
+        connection = self._connection
+        if self.is_connected():
+            state = f"is {self.id}"
+        elif connection is not None and connection.is_reconnecting:
+            state = "reconnecting"
+        else:
+            state = "not connected"
         return f"<IpcRenderer at {self.address}, {state}>"
 
     def _check(self, kind: Kind, channel: str, fn: object, *, thread: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from renderer.aio import IpcRenderer
 from renderer.carrier import LinkBroken
+from renderer.settings import Settings
 from renderer.wire import events, messages
 from renderer.wire.errors import IpcError
 from renderer.wire.link import Fate
@@ -76,7 +77,7 @@ class MemoryAioRenderer(IpcRenderer):
         super().__init__("memory", **options)
         self.carrier = MemoryAioCarrier(main)
 
-    def _carrier(self) -> MemoryAioCarrier:
+    def _carrier(self, settings: Settings) -> MemoryAioCarrier:
         return self.carrier
 
 

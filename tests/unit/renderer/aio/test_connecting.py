@@ -19,6 +19,7 @@ from renderer.aio import (
     Overloaded,
 )
 from renderer.carrier import LinkBroken
+from renderer.settings import Settings
 from renderer.wire import events, reasons
 from renderer.wire.frames import refusal
 from renderer.wire.limits import Limits
@@ -364,7 +365,7 @@ async def test_a_carrier_that_fails_in_its_own_way(
 async def test_the_function_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     main = MemoryMain()
 
-    def carrier(self: IpcRenderer) -> object:
+    def carrier(self: IpcRenderer, settings: Settings) -> object:
         return MemoryAioRenderer(main).carrier
 
     monkeypatch.setattr(IpcRenderer, "_carrier", carrier)
