@@ -52,7 +52,7 @@ class AioRendererProbe(Probed, IpcRenderer):
     """
 
     def __init__(self, main: Main, *, title: str, url: str) -> None:
-        super().__init__("memory", title=title, url=url)
+        super().__init__("memory", title=title, url=url, reconnect=False)
         self._main = main
         self._links: Links[AioEnd] = Links()
         self._record = Record()

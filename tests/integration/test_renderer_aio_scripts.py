@@ -174,6 +174,7 @@ def test_a_main_that_is_killed(other: Any, script: Callable[[str, str], Path]) -
 
         async def main():
             ipc.on_disconnect(lambda: print("disconnected"))
+            await ipc.connect(reconnect=False)
             await ipc.invoke("add", 1, 2)
             os.kill(int(sys.argv[1]), signal.SIGKILL)
             print(await ipc.wait())
