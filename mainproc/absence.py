@@ -30,10 +30,13 @@ class Absence:
         self._contents = contents
         self._on_over = on_over
         self._timer: asyncio.TimerHandle | None = None
+        self._since = 0.0
 
     def begin(self) -> None:
         """Tell that its link is gone."""
         logger.info("%s lost its connection; it is kept for a while", self._contents)
+        self._since = self._home.loop.time()
+        self._contents.observers.tell(lambda o: o.disconnected(self._contents))
         # Soon, and not inside of what the application is doing right now.
         self._home.later(self._contents.happened, "disconnected")
 
@@ -47,6 +50,8 @@ class Absence:
         """Tell that it is back."""
         self.forget()
         logger.info("%s is back", self._contents)
+        away = self._home.loop.time() - self._since
+        self._contents.observers.tell(lambda o: o.resumed(self._contents, away))
         self._home.later(self._contents.happened, "resumed")
 
     def forget(self) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.absence import Absence
 from mainproc.admission import admit
-from mainproc.application import app
 from mainproc.asks import Asks
 from mainproc.epoch import Epoch
 from mainproc.home import Home
 from mainproc.incoming import Incoming
+from mainproc.lifecycle import Lifecycle
 from mainproc.outlet import Outlet, is_mine
 from mainproc.work import serving
 from renderer.reply import Reply
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from mainproc.ipc_main import IpcMain
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel
-
-logger = logging.getLogger("ipc.main")
 
 _BROKEN: Final = "its connection ended without a goodbye"
 _BROKEN_OFF: Final = (reasons.PROTOCOL, reasons.OVERLOADED, reasons.NO_PROGRESS)
@@ -98,9 +95,8 @@ class Connection:
         self._quiet: asyncio.Future[None] | None = None
         self.contents.connect_line(self)
         ipc.renderers.add(self.contents)
-        logger.info("%s connected", self.contents)
-        ipc.observers.tell(lambda o: o.connected(self.contents))
-        app.web_contents_created(self.contents)
+        self._life = Lifecycle(self.contents, home)
+        self._life.connected()
 
     # ---- the link --------------------------------------------------------------------
 
@@ -326,8 +322,7 @@ class Connection:
 
     def break_off(self, error: RemoteProtocolError) -> None:
         """End the session: the renderer broke the contract."""
-        logger.warning("%s broke the protocol: %s", self.contents, error)
-        self._ipc.observers.refused(self.contents, error)
+        self._life.broke(error)
         self._broken = True
         self.say_goodbye(reasons.PROTOCOL, str(error))
 
@@ -393,20 +388,11 @@ class Connection:
             self._epoch.end()
 
     def _ended(self, end: events.Ended) -> None:
-        if end.error is not None:
-            logger.warning("%s broke the protocol: %s", self.contents, end.error)
-        if end.unconfirmed:
-            logger.info(
-                "%s is gone; %d messages to it are unconfirmed",
-                self.contents,
-                end.unconfirmed,
-            )
         self._incoming.tell_losses()
-        logger.info("%s disconnected %s", self.contents, end.message)
+        self._life.ended(end)
         if end.error is not None:
             self._why = f"it broke the protocol: {end.error}"
         if end.reason == reasons.NO_PROGRESS:
-            logger.warning("gave %s up: %s", self.contents, end.message)
             self._why = end.message
         self._note_gone()
         if end.reason in _BROKEN_OFF:
@@ -427,17 +413,11 @@ class Connection:
         self._fail_asks()
         self._ipc.renderers.discard(self.contents)
         self._ipc.groups.leave_all(self.contents)
-        # Soon, and not inside of what the application is doing right now.
-        self._home.later(self._tell_gone)
+        self._life.destroyed(lambda: self._why)
 
     def _fail_asks(self) -> None:
         why = f"{self.contents} is gone: {self._why}"
         self._asks.fail(why, self.session.outbox.was_written)
-
-    def _tell_gone(self) -> None:
-        self._ipc.observers.tell(lambda o: o.destroyed(self.contents, self._why))
-        self.contents.destroyed(self._why)
-        app.web_contents_destroyed(self.contents)
 
 
 def _goodbye_again(end: events.Ended) -> bytes:

@@ -21,7 +21,7 @@ from renderer.wire.errors import (
     RemoteProtocolError,
 )
 from renderer.wire.events import Arrived
-from renderer.wire.metadata import read_metadata
+from renderer.wire.metadata import NO_METADATA, Metadata, read_metadata
 from renderer.wire.session import Session
 
 if TYPE_CHECKING:
@@ -199,6 +199,7 @@ class Incoming:
         after: int,
         timeout: float,
         packed: bool,
+        metadata: Metadata = NO_METADATA,
     ) -> UnaryCall:
         """Dispatch a sync message that came outside the stream.
 
@@ -210,6 +211,7 @@ class Incoming:
             after: dispatch it when everything up to this number is consumed.
             timeout: seconds its caller waits.
             packed: its caller reads a packed response.
+            metadata: what accompanies it.
 
         Raises:
             Forgotten: it may have been run before.
@@ -225,6 +227,7 @@ class Incoming:
                 timeout=timeout,
                 default=self._ipc.default,
                 packed=packed,
+                metadata=metadata,
             )
             self.work.watch(call)
             run = functools.partial(self._run_unary, call, args)

@@ -22,6 +22,7 @@ from renderer.wire.errors import (
     RemoteProtocolError,
 )
 from renderer.wire.frames import parse_hello, refusal
+from renderer.wire.metadata import Metadata, read_metadata
 
 if TYPE_CHECKING:
     from mainproc.children.invitations import Invitation
@@ -205,21 +206,28 @@ class Sessions:
                     "a process that main has spawned opens a stream, and sends "
                     "sync messages with the token of its session"
                 )
+            metadata = read_metadata(request)
             args = messages.read_args(request)
-            call = self._begin(request, args, timeout)
+            contents, call = self._begin(request, args, metadata, timeout)
             if call.reply.done():  # mostly: its listeners are plain functions
                 reply = call.reply.result()
             else:
                 with self._tracked():
                     reply = await self._reply(call, request.id)
             packed = request.HasField("packed")
-            return messages.sync_response(reply, packed=packed)
+            response = messages.sync_response(reply, packed=packed)
+            contents.observers.message(contents, "out", "reply", "", len(response))
+            return response
         except DataCloneError as error:
             return messages.sync_response(messages.refusal(0, error))
 
     def _begin(
-        self, request: messages.SyncRequest, args: Sequence[Any], timeout: float
-    ) -> UnaryCall:
+        self,
+        request: messages.SyncRequest,
+        args: Sequence[Any],
+        metadata: Metadata,
+        timeout: float,
+    ) -> tuple[WebContents, UnaryCall]:
         if self.stopping:
             raise ConnectionClosed("main stops", "not-sent")
         if request.messages:
@@ -227,11 +235,12 @@ class Sessions:
         if not request.token:
             if request.HasField("packed"):  # nothing was agreed on
                 raise RemoteProtocolError("packed values need a session")
-            return self._serve_one_shot(request.channel, args, timeout)
+            return self._serve_one_shot(request, args, metadata, timeout)
         connection = self._connections.get(request.token)
         if connection is None or not connection.open:
             raise SessionGone("the session is gone")
-        return connection.incoming.serve_sync(
+        _tell_of(request, connection.contents)
+        call = connection.incoming.serve_sync(
             request.channel,
             args,
             size=request.ByteSize(),
@@ -239,11 +248,17 @@ class Sessions:
             after=request.after,
             timeout=timeout,
             packed=request.HasField("packed"),
+            metadata=metadata,
         )
+        return connection.contents, call
 
     def _serve_one_shot(
-        self, channel: str, args: Sequence[Any], timeout: float
-    ) -> UnaryCall:
+        self,
+        request: messages.SyncRequest,
+        args: Sequence[Any],
+        metadata: Metadata,
+        timeout: float,
+    ) -> tuple[WebContents, UnaryCall]:
         ipc = self.ipc
         contents = WebContents(
             title="", url="", default=ipc.default, observers=ipc.observers
@@ -251,11 +266,18 @@ class Sessions:
         work = ipc.dispatcher.work(
             contents, self._home, ipc.limits.max_running, lambda: None
         )
-        call = UnaryCall(channel, home=self._home, timeout=timeout, default=ipc.default)
+        _tell_of(request, contents)
+        call = UnaryCall(
+            request.channel,
+            home=self._home,
+            timeout=timeout,
+            default=ipc.default,
+            metadata=metadata,
+        )
         ipc.dispatcher.sync(contents, call, args)
         if not call.settled:
             work.watch(call)
-        return call
+        return contents, call
 
     async def _reply(self, call: UnaryCall, id: int) -> Parcel:
         try:
@@ -295,3 +317,10 @@ class Sessions:
         if futures:
             left = until - self._home.loop.time()
             await asyncio.wait(futures, timeout=max(0.0, left))
+
+
+def _tell_of(request: messages.SyncRequest, contents: WebContents) -> None:
+    observers = contents.observers
+    if observers.each:
+        size = request.ByteSize()
+        observers.message(contents, "in", "sync", request.channel, size)

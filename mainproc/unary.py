@@ -9,6 +9,7 @@ from typing import Final, final
 from mainproc.calls import SyncCall
 from mainproc.home import Home
 from renderer.wire.errors import IpcError, IpcTimeout
+from renderer.wire.metadata import NO_METADATA, Metadata
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
 
@@ -37,6 +38,7 @@ class UnaryCall(SyncCall):
         timeout: seconds its caller waits.
         default: converts results that have no form on the wire.
         packed: the caller reads packed values.
+        metadata: what accompanies it.
     """
 
     __slots__ = ("begun", "reply")
@@ -49,6 +51,7 @@ class UnaryCall(SyncCall):
         timeout: float,
         default: Default | None,
         packed: bool = False,
+        metadata: Metadata = NO_METADATA,
     ) -> None:
         super().__init__(
             0,
@@ -59,6 +62,7 @@ class UnaryCall(SyncCall):
             default=default,
             packed=packed,
         )
+        self.metadata = metadata
         self.begun = False
         """Its listeners were called."""
         self.reply: asyncio.Future[Parcel] = home.loop.create_future()

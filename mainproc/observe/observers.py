@@ -124,6 +124,8 @@ class Observers:
         size: int,
     ) -> None:
         """Tell of a message."""
+        if not self.each:
+            return
         self.tell(lambda o: o.message(contents, direction, kind, channel, size))
 
     # ---- calls -----------------------------------------------------------------------
