@@ -10,9 +10,10 @@ the session. Every call completes once.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from tests.faults.history import Entry
@@ -81,12 +82,9 @@ class _Run(NamedTuple):
 
     first: int
     last: int
+    size: int
     tail: bool  # nothing arrived behind them
     between: bool  # a session ended before them, or a new one began behind them
-
-    @property
-    def size(self) -> int:
-        return self.last - self.first + 1
 
 
 @dataclass(slots=True)
@@ -182,7 +180,13 @@ class _Notices:
         killed = [entry for entry in history if entry.did == "killed"]
         self.pages = {entry.page for entry in killed if entry.page}
         self.mains = {entry.session for entry in killed if entry.session}
-        self._used: Counter[tuple[_Key, int]] = Counter()
+        self._left: dict[int, float] = {
+            place: gap.count for place, gap in enumerate(self._gaps)
+        }
+        self._left_down: dict[int, float] = {
+            place: inf if gap.missing is None else gap.missing
+            for place, gap in enumerate(self._gaps)
+        }
 
     def killed(self, stream: _Stream) -> bool:
         """Tell whether one of the processes was, that this stream had at its ends."""
@@ -190,7 +194,12 @@ class _Notices:
             return True
         if stream.up:
             return bool(self.mains)
-        return stream.key.session.partition(":")[0] in self.mains
+        return self.main_killed(stream)
+
+    def main_killed(self, stream: _Stream) -> bool:
+        """Tell whether the session that a stream goes down in was, or all of main."""
+        session = stream.key.session
+        return bool({session, session.partition(":")[0]} & self.mains)
 
     def cover(self, stream: _Stream, run: _Run) -> bool:
         """Tell whether somebody was told of what is missing."""
@@ -200,17 +209,16 @@ class _Notices:
             return run.tail and any(
                 entry.page == stream.key.page for entry in self._ended
             )
-        return self._gap(stream, run.size)
+        numbers = range(run.first, run.last + 1)
+        return all(self._gap(stream, n) for n in numbers if n not in stream.refused)
 
-    def _gap(self, stream: _Stream, size: int) -> bool:
-        """Find a notice that has not been used for this stream yet."""
+    def _gap(self, stream: _Stream, n: int) -> bool:
+        """Find a notice that came when this was sent, with a message left in it."""
+        left = self._left if stream.up else self._left_down
         for place, gap in enumerate(self._gaps):
-            used = (stream.key, place)
-            if gap.page != stream.key.page or self._used[used]:
-                continue
-            known = gap.count if stream.up else gap.missing
-            if known is None or known >= size:
-                self._used[used] += 1
+            late = gap.at >= stream.sent[n].at
+            if gap.page == stream.key.page and late and left[place] > 0:
+                left[place] -= 1
                 return True
         return False
 
@@ -246,15 +254,13 @@ def _runs(stream: _Stream) -> Iterable[_Run]:
         between = (
             tail or not before or sessions[before[-1]] != sessions[behind[0]]
         ) and (tail or stream.up)
-        yield _Run(run[0], run[0] + len(run) - 1, tail, between)
+        yield _Run(run[0], run[-1], len(run), tail, between)
 
 
 def _check_calls(stream: _Stream, notices: _Notices, verdict: Verdict) -> None:
     killed = notices.killed(stream)
     dead = (
-        stream.key.page in notices.pages
-        if stream.up
-        else stream.key.session.partition(":")[0] in notices.mains
+        stream.key.page in notices.pages if stream.up else notices.main_killed(stream)
     )  # the caller itself
     for n in sorted(stream.called):
         outcomes = stream.completed[n]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.bench.programs import PATIENCE
 from tests.faults.checker import Verdict, check, recoveries
 from tests.faults.history import Entry
 from tests.faults.kinds import Kind
@@ -94,7 +95,8 @@ async def _perform(script: Script, stage: Stage) -> bool:
 
 async def _strike(kind: Kind, stage: Stage) -> None:
     await asyncio.sleep(stage.rng.uniform(0, _SPREAD_S))
-    await stage.connected()
+    async with asyncio.timeout(PATIENCE):
+        await stage.proxy.connected()  # else there would be nothing to hit
     await kind.strike(stage)
 
 

@@ -132,7 +132,7 @@ class Connection:
         finally:
             for end in self._ends.values():
                 end.close()
-            self._proxy.connections.remove(self)
+            self._proxy.forget(self)
 
     async def _read(self, way: str, queue: asyncio.Queue[tuple[float, bytes]]) -> None:
         loop = asyncio.get_running_loop()
@@ -192,6 +192,7 @@ class Proxy:
         """Otherwise a new connection is reset at once."""
         self.accepted = 0
         self.connections: list[Connection] = []
+        self._connected = asyncio.Event()
         self.draw = random.Random(seed).random
 
     async def __aenter__(self) -> Self:
@@ -245,6 +246,16 @@ class Proxy:
 
         self._each(blow)
 
+    async def connected(self) -> None:
+        """Wait until there is a connection; on its own event loop."""
+        await self._connected.wait()
+
+    def forget(self, connection: Connection) -> None:
+        """Note that a connection has ended."""
+        self.connections.remove(connection)
+        if not self.connections:
+            self._connected.clear()
+
     async def dial(self) -> socket.socket:
         """Connect to main."""
         host, _, port = self.target.rpartition(":")
@@ -262,6 +273,7 @@ class Proxy:
             self.accepted += 1
             if self.accepts:
                 self.connections.append(Connection(self, _quick(renderer)))
+                self._connected.set()
             else:
                 renderer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 renderer.close()

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Final
 
 from tests.bench.needs import Need
-from tests.bench.programs import PATIENCE, Broken, Program, running
+from tests.bench.programs import Broken, Program, running
 from tests.faults.history import Did, Entry, Reader
 from tests.faults.outstanding import Outstanding
 from tests.faults.proxy import Proxy
@@ -96,12 +96,6 @@ class Stage:
 
     async def _run(self, command: tuple[str, ...]) -> Program:
         return await self._ended.enter_async_context(running(command))
-
-    async def connected(self) -> None:
-        """Wait until there is a connection that a fault can hit."""
-        async with asyncio.timeout(PATIENCE):
-            while not self.proxy.connections:
-                await asyncio.sleep(_LOOK_S)
 
     async def send(self, count: int) -> None:
         """Let both send so many messages; return when all are accepted.

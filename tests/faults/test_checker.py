@@ -142,6 +142,25 @@ def test_one_notice_covers_one_gap() -> None:
     assert (found.announced, found.lost, found.unannounced_gaps) == (1, 1, 1)
 
 
+def test_two_notices_cover_what_was_lost_twice_in_a_row() -> None:
+    again = arrived(3, session="main 3:1")
+    parts = KILLED_MAIN, sent(1), gap(1), sent(2)
+    assert verdict(*parts, gap(1), sent(3), again).announced == 2
+    assert verdict(*parts, sent(3), again, gap(0)).lost == 2
+
+
+def test_a_notice_covers_nothing_that_was_sent_later() -> None:
+    again = arrived(2, session="main 2:1")
+    assert verdict(KILLED_MAIN, gap(9), sent(1, 2), again).lost == 1
+
+
+def test_one_notice_is_for_all_streams() -> None:
+    syncs = sent(1, 2, stream="sync"), arrived(1, stream="sync")
+    ups = sent(1, 2), arrived(1)
+    assert verdict(KILLED_MAIN, *syncs, *ups, gap(2)).announced == 2
+    assert verdict(KILLED_MAIN, *syncs, *ups, gap(1)).lost == 1
+
+
 def test_what_a_killed_page_took_along() -> None:
     found = verdict(KILLED_PAGE, sent(1, 2, 3), arrived(1), ended())
     assert (found.announced, found.wrong) == (2, 0)
