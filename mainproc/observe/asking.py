@@ -47,7 +47,7 @@ def _ended(watch: Watch, reply: Future[Any]) -> None:
         watch.end("cancelled", "CANCELLED")
         return
     # Not the reply's own method: by that, somebody would have looked at the failure.
-    error = Future.exception(reply)
+    error = Future[Any].exception(reply)
     watch.end(outcome_of(error), reason_of(error))
 
 
