@@ -24,6 +24,7 @@ from mainproc.config import DEFAULT_ADDRESS
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from mainproc.groups import Answers, Group
 from mainproc.ipc_main import IpcMain
+from mainproc.overflow import OverflowPolicy
 from mainproc.reminder import remind_at_exit
 from mainproc.runner import Ready, Settings, addresses_of, run_or_exit, serve_main
 from mainproc.web_contents import WebContents
@@ -149,6 +150,7 @@ __all__ = (
     "MainProcess",
     "NoHandler",
     "NoListener",
+    "OverflowPolicy",
     "Overloaded",
     "PayloadTooLarge",
     "ProtocolError",

@@ -46,6 +46,7 @@ def admit(ipc: IpcMain, first: bytes) -> Admitted:
         default=ipc.default,
         groups=ipc.groups,
         observers=ipc.observers,
+        overflow=ipc.overflows,
     )
     admission = Admission(
         token=secrets.token_bytes(_TOKEN_BYTES),

@@ -78,6 +78,12 @@ class Connection:
         )
         self.send: Final = self._outlet.send
         """Put a message on the session, from any thread; see `Outlet.send`."""
+        self.send_droppable: Final = self._outlet.send_droppable
+        """The same with what may be given up for newer ones."""
+        self.dropped: Final = self._outlet.dropped
+        """What gave way to newer events."""
+        self.give_up: Final = self._outlet.give_up
+        """End the session because the renderer does not keep up, from any thread."""
         self._incoming = Incoming(ipc, self.contents, self.session, self, home)
         self._turns, self._work = self._incoming.turns, self._incoming.work
         self._outlet.turns = self._turns
@@ -392,13 +398,14 @@ class Connection:
         self._life.ended(end)
         if end.error is not None:
             self._why = f"it broke the protocol: {end.error}"
-        if end.reason == reasons.NO_PROGRESS:
+        if end.reason in (reasons.NO_PROGRESS, reasons.OVERLOADED):
             self._why = end.message
         self._note_gone()
         if end.reason in _BROKEN_OFF:
             # We did. After a cut, what has arrived is dispatched all the same.
             self._turns.stop()
             self._note_farewell(_goodbye_again(end))
+            self._after(_END_LINK_WITHIN, self._end_link)  # it may never read that
         self._absence.forget()
         self._work.abandon()
         self._on_end(self)

@@ -201,7 +201,13 @@ def _parcels(
 
 def _sent(contents: WebContents, channel: str, parcel: Parcel) -> bool:
     try:
-        accepted = contents.line is not None and contents.line.send(parcel)
+        if contents.line is None:
+            accepted = False
+        elif contents.overflow.given:
+            line = contents.line
+            accepted = contents.overflow.send(contents, line, channel, parcel)
+        else:
+            accepted = contents.line.send(parcel)
     except (Overloaded, PayloadTooLarge) as error:
         if not contents.behind:
             text = "an event on %s for several renderers left out %s: %s"
@@ -235,9 +241,15 @@ class _Gathering:
             observed = contents.observers.each
             reply = asked(contents, self._channel, ask) if observed else ask()
         except IpcError as error:
+            if isinstance(error, Overloaded) and self._disconnects(contents):
+                error = gone(contents)
             self._answers.errors[contents] = error
             return
         self._asked[contents] = reply
+
+    def _disconnects(self, contents: WebContents) -> bool:
+        line, overflow = contents.line, contents.overflow
+        return line is not None and overflow.disconnects(contents, line, self._channel)
 
     def begin(self) -> Reply[Answers]:
         """Return the reply, which is done when all have answered."""

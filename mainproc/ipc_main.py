@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from mainproc.dispatch import Dispatcher, ErrorHook
 from mainproc.groups import Group, Groups
 from mainproc.observe.observer import Observer
 from mainproc.observe.observers import Observers
+from mainproc.overflow import Overflow, OverflowPolicy
 from mainproc.web_contents import WebContents
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
 
@@ -25,6 +26,8 @@ class IpcMain(Channels):
     Args:
         default: converts values that have no form on the wire, as json's `default`.
         limits: what renderers may do.
+        overflow: what `send` does when a renderer does not keep up: a policy for all
+            channels, or policies by pattern; see `overflow`.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class IpcMain(Channels):
         *,
         default: Callable[[object], object] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        overflow: OverflowPolicy | Mapping[str, OverflowPolicy] = "raise",
     ) -> None:
         super().__init__()
         self.limits = limits
@@ -46,6 +50,8 @@ class IpcMain(Channels):
         """Who is in which group (@private)."""
         self.observers = Observers()
         """Who observes it (@private)."""
+        self.overflows = Overflow(overflow)
+        """What becomes of events for renderers that do not keep up (@private)."""
         self.served = False
         """It has been served at least once (@private)."""
 
@@ -112,6 +118,32 @@ class IpcMain(Channels):
             TypeError: it is no `Observer`.
         """
         return self.observers.add(observer)
+
+    def overflow(self, pattern: str, policy: OverflowPolicy) -> None:
+        """Say what `send` does on some channels when a renderer does not keep up.
+
+        That is, when its window is full: 65,536 messages or 64 MiB wait for its ack, or
+        as much as it takes. Of several patterns the longest that matches counts, its
+        stars apart.
+
+        * "raise" (the default): `send` raises `Overloaded`, and nothing is sent.
+          Sending to many leaves the renderer out.
+        * "drop_oldest": the oldest events of the same channel give way. Only those do
+          of which nothing was written yet; where there is none, as "raise". The
+          renderer is told how many went, `contents.dropped` counts them, and the log
+          has one warning for each renderer and channel. Large messages, calls and
+          replies never go.
+        * "disconnect": the renderer is said Goodbye, and destroyed; `send` returns
+          False. What waits for it is lost.
+
+        Args:
+            pattern: a channel, or one with `*` for any text: "prices/*".
+            policy: "raise", "drop_oldest" or "disconnect".
+
+        Raises:
+            ValueError: there is no such policy.
+        """
+        self.overflows.set(pattern, policy)
 
     def on_error(self, fn: _E) -> _E:
         """Call `fn(error, event)` for what listeners and handlers raise, not the log.

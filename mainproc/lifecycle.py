@@ -11,7 +11,7 @@ from mainproc.home import Home
 from mainproc.web_contents import WebContents
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.events import Ended
-from renderer.wire.reasons import NO_PROGRESS, UNSPECIFIED
+from renderer.wire.reasons import NO_PROGRESS, OVERLOADED, UNSPECIFIED
 
 logger = logging.getLogger("ipc.main")
 
@@ -52,7 +52,7 @@ class Lifecycle:
         if end.unconfirmed:
             text = "%s is gone; %d messages to it are unconfirmed"
             logger.info(text, contents, end.unconfirmed)
-        if end.reason == NO_PROGRESS:
+        if end.reason in (NO_PROGRESS, OVERLOADED):
             logger.warning("gave %s up: %s", contents, end.message)
         logger.info("%s disconnected %s", contents, end.message)
         known = None if end.reason == UNSPECIFIED else missing

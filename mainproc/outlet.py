@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.home import Home
+from mainproc.overflow import Dropped
+from renderer.wire import reasons
 from renderer.wire.drive import Drive
 from renderer.wire.errors import (
     ConnectionClosed,
@@ -74,6 +76,8 @@ class Outlet:
     ) -> None:
         self.lock: Final = SessionLock()
         """For the session. Nothing foreign is called while it is held."""
+        self.dropped: Final = Dropped()
+        """What gave way to newer events."""
         self.turns: Turns | None = None
         """What the renderer's messages cause goes out when these end."""
         self._home = home
@@ -174,6 +178,45 @@ class Outlet:
         if self.turns is None or not self.turns.dispatching:
             self.schedule_flush()
         return True
+
+    def send_droppable(self, parcel: Parcel, channel: str) -> int:
+        """Put an event on the session, if need be in place of older ones.
+
+        May be called from any thread.
+
+        Args:
+            parcel: the event.
+            channel: its channel, whose oldest events give way that are not written.
+
+        Returns:
+            How many went for it; below 0 if the session is over.
+
+        Raises:
+            Overloaded: the renderer's window is full of what cannot go.
+            PayloadTooLarge: the renderer does not take messages of this size.
+        """
+        session = self._session
+        if is_mine(self.lock):  # this is a finalizer
+            return 0 if self.send(parcel) else -1
+        with self.lock:
+            if session.state not in ACCEPTS_MESSAGES:
+                return -1
+            gone = session.outbox.put_droppable(parcel, session.peer, channel)
+            self.dropped.count += gone
+        self.schedule_flush()
+        return gone
+
+    def give_up(self, why: str) -> None:
+        """End the session because the renderer does not keep up, from any thread."""
+        if is_mine(self.lock):  # this is a finalizer
+            self._home.later(self.give_up, why)
+            return
+        with self.lock:
+            if session_ends := self._session.state in ACCEPTS_MESSAGES:
+                self._session.break_off(reasons.OVERLOADED, why)
+        if session_ends:
+            self._home.later(self._on_broken)
+            self.schedule_flush()
 
     def _send_late(self, parcel: Parcel, noted: Callable[[int], object] | None) -> None:
         try:

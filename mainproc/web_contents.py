@@ -20,13 +20,14 @@ from typing import (
     overload,
 )
 
-from mainproc import emitter
+from mainproc import emitter, overflow
 from mainproc.asks import gone, next_id
 from mainproc.channels import Channels
 from mainproc.emitter import Emitter
 from mainproc.groups import Groups
 from mainproc.observe.asking import asked
 from mainproc.observe.observers import NOBODY, Observers
+from mainproc.overflow import Overflow
 from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import Overloaded
@@ -52,6 +53,7 @@ _all: Final[weakref.WeakValueDictionary[int, WebContents]] = (
 )
 _TITLE_QUOTED: Final = 40
 
+_RAISES: Final = Overflow("raise")
 _making: Final = threading.Lock()
 """For what renderers get when somebody wants it."""
 
@@ -75,13 +77,8 @@ def _warn_of_one_shot(channel: str) -> None:
     )
 
 
-class Line(Protocol):
+class Line(overflow.Line, Protocol):
     """The way to a renderer."""
-
-    @property
-    def backlog(self) -> str:
-        """What waits for its ack, for people."""
-        ...
 
     @property
     def open(self) -> bool:
@@ -107,15 +104,6 @@ class Line(Protocol):
 
     def destroy(self, why: str) -> None:
         """End its session and its link at once; on main's loop."""
-        ...
-
-    def send(self, parcel: Parcel) -> bool:
-        """Put a message on its session, from any thread; False if that is over.
-
-        Raises:
-            Overloaded: its window is full.
-            PayloadTooLarge: it does not take messages of this size.
-        """
         ...
 
     def close(self, reason: str) -> None:
@@ -149,6 +137,7 @@ class WebContents:
         "id",
         "line",
         "observers",
+        "overflow",
         "own_table",
         "packed",
         "title",
@@ -169,6 +158,7 @@ class WebContents:
         default: Default | None,
         groups: Groups | None = None,
         observers: Observers = NOBODY,
+        overflow: Overflow = _RAISES,
     ) -> None:
         self.id = next(_ids)
         self.title = title
@@ -183,6 +173,8 @@ class WebContents:
         """It reads packed values (@private)."""
         self._default = default
         self._groups = groups or Groups()
+        self.overflow = overflow
+        """What becomes of events when it does not keep up (@private)."""
         # Made when they are wanted: most renderers need neither.
         self._channels: Channels | None = None
         self.own_table: ListenerTable | None = None
@@ -319,7 +311,8 @@ class WebContents:
 
         Raises:
             DataCloneError: an argument cannot be carried; nothing was sent.
-            Overloaded: the renderer does not keep up, its window is full.
+            Overloaded: the renderer does not keep up, its window is full. Another
+                policy may be set for the channel: see `IpcMain.overflow`.
             PayloadTooLarge: the message is larger than the renderer takes.
             ValueError: there is no such lane.
         """
@@ -333,6 +326,8 @@ class WebContents:
             _warn_of_one_shot(channel)
             return False
         try:
+            if self.overflow.given:
+                return self.overflow.send(self, self.line, channel, parcel)
             return self.line.send(parcel)
         except Overloaded:
             raise self._overloaded(self.line, channel) from None
@@ -392,11 +387,21 @@ class WebContents:
         try:
             return self.line.ask(id, channel, parcel, timeout)
         except Overloaded:
+            if self.overflow.disconnects(self, self.line, channel):
+                raise gone(self) from None
             raise self._overloaded(self.line, channel) from None
 
     def _overloaded(self, line: Line, channel: str) -> Overloaded:
         self.observers.overloaded(self, "out", channel, "raise")
         return Overloaded(f"{line.backlog} wait for {self}; await contents.drain()")
+
+    @property
+    def dropped(self) -> int:
+        """How many events it did not get because newer ones took their place.
+
+        Only on channels whose policy is "drop_oldest": see `IpcMain.overflow`.
+        """
+        return 0 if self.line is None else self.line.dropped.count
 
     async def drain(self) -> None:
         """Wait until the renderer's window has room again, or it is gone.

@@ -29,14 +29,14 @@ class Debit:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self.outstanding = 0
+        self.outstanding: int = 0
         """Counted messages that are not acked: of a large one, its chunks."""
-        self.outstanding_bytes = 0
+        self.outstanding_bytes: int = 0
         """The same in bytes."""
-        self._unfinished = 0  # of these, chunks that another one follows
-        self.free = 0
+        self._unfinished: int = 0  # of these, chunks that another one follows
+        self.free: int = 0
         """Uncounted messages that are not acked: replies and cancels."""
-        self._free_bytes = 0
+        self._free_bytes: int = 0
         # The bytes of one large message, and of one large reply, that take no room.
         # Otherwise one of 64 MiB would hold up all others until it is acked.
         self._spared_message = self._spared_reply = 0

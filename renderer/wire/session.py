@@ -209,7 +209,7 @@ class Session:
         confirmed, self._confirmed = self._confirmed, False
         if not self.outbox.resume(received, confirmed=confirmed):
             message = f"message {received + 1} did not arrive on three links in a row"
-            self._break(pb.GOODBYE_REASON_NO_PROGRESS, message)
+            self.break_off(pb.GOODBYE_REASON_NO_PROGRESS, message)
 
     # ---- what arrives --------------------------------------------------------
 
@@ -241,7 +241,7 @@ class Session:
             if self.state in RECEIVES:
                 self._hear_control(frame, now)
         except RemoteProtocolError as error:
-            self._break(pb.GOODBYE_REASON_PROTOCOL, str(error), error)
+            self.break_off(pb.GOODBYE_REASON_PROTOCOL, str(error), error)
 
     def _hear_hello(self, frame: pb.StreamRequest) -> None:
         if frame.HasField("hello") != self._first_frame:
@@ -358,7 +358,7 @@ class Session:
         if not self.outbox.floods:
             return False
         message = "replies pile up: nothing is acked"
-        self._break(pb.GOODBYE_REASON_OVERLOADED, message)
+        self.break_off(pb.GOODBYE_REASON_OVERLOADED, message)
         return True
 
     @property
@@ -452,12 +452,13 @@ class Session:
                 events.GoodbyeHeard(reason, message, retry_after, goodbye.address)
             )
 
-    def _break(
+    def break_off(
         self,
         reason: pb.GoodbyeReason.ValueType,
         message: str,
         error: RemoteProtocolError | None = None,
     ) -> None:
+        """End the session with a Goodbye in the next frame, whatever else waits."""
         self.state = move(self.state, Input.BREAK)
         self._writer.break_off(frames.goodbye_of(reason, message))
         self._ending.reason, self._ending.message = int(reason), message
