@@ -188,11 +188,14 @@ async def test_a_poison_message_that_ends_three_resumes() -> None:
     def over(page: Intruder) -> bool:
         return page.frames[-1].HasField("goodbye")
 
+    async def poisoned(page: Intruder) -> None:
+        await page.until(lambda: over(page) or page.events())
+
     async with owned() as owner:
         page, links = owner.page, 1
         await page.put(event("echo", "poison"), first=2)
         while not over(page):
-            await page.until(lambda page=page: over(page) or page.events())
+            await poisoned(page)
             await page.close()  # it kills whoever reads it
             page, links = await owner.claim(), links + 1
             await page.say(ack=1)
