@@ -12,6 +12,7 @@ Importing this opens nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ from mainproc.ipc_main import IpcMain
 from mainproc.overflow import OverflowPolicy
 from mainproc.reminder import remind_at_exit
 from mainproc.runner import Ready, Settings, addresses_of, run_or_exit, serve_main
+from mainproc.security.authenticator import Authenticate
+from mainproc.security.measures import Measures
+from mainproc.security.tls import TLS
 from mainproc.web_contents import WebContents
 from renderer.reply import Reply
 from renderer.wire.errors import (
@@ -66,6 +70,10 @@ def run(
     ready: Ready = "text",
     exit_with_stdin: bool = False,
     uvloop: bool | None = None,
+    tls: TLS | None = None,
+    token_file: str | os.PathLike[str] | None = None,
+    authenticate: Authenticate | None = None,
+    insecure_plaintext_from_anywhere: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then say Goodbye to all renderers.
 
@@ -81,15 +89,30 @@ def run(
             one of JSON, `{"address", "pid"}`, on stdout.
         exit_with_stdin: end, too, when standard input does.
         uvloop: use uvloop; None: if it is installed.
+        tls: as for `serve`, as are the others.
+        token_file: so.
+        authenticate: so.
+        insecure_plaintext_from_anywhere: so.
 
     Raises:
         SystemExit: code 3, after a line on stderr: an address is in use, or cannot be
-            listened on.
+            listened on, or is open to more people than was said to be wanted; or a file
+            cannot be used.
         RuntimeError: a loop runs here already, or this is not the main thread: use
             `serve` there. Or pytest is looking for tests: put it under
             `if __name__ == "__main__":`.
     """
-    settings = Settings(addresses_of(listen), grace, ready, exit_with_stdin, uvloop)
+    settings = Settings(
+        addresses_of(listen),
+        grace,
+        ready,
+        exit_with_stdin,
+        uvloop,
+        tls=tls,
+        token_file=token_file,
+        authenticate=authenticate,
+        insecure_plaintext_from_anywhere=insecure_plaintext_from_anywhere,
+    )
     run_or_exit(ipc, settings)
 
 
@@ -99,6 +122,10 @@ def serve(
     *,
     listen: str | Sequence[str] = DEFAULT_ADDRESS,
     grace: float = 5.0,
+    tls: TLS | None = None,
+    token_file: str | os.PathLike[str] | None = None,
+    authenticate: Authenticate | None = None,
+    insecure_plaintext_from_anywhere: bool = False,
 ) -> AbstractAsyncContextManager[MainProcess]:
     """Serve while a block runs, in a program that has an event loop of its own.
 
@@ -112,11 +139,24 @@ def serve(
         ipc: whose listeners and handlers serve the renderers.
         listen: as for `run`; `()` opens no socket.
         grace: as for `run`.
+        tls: main's certificate, for its TCP addresses. An address that other machines
+            reach is refused without.
+        token_file: a file with the tokens of which a renderer must show one; only its
+            owner may read it. None: what ELECTRON_IPC_TOKEN_FILE says; else none is
+            asked for.
+        authenticate: called on main's loop with the `Credentials` of each connection
+            and of each sync message outside of one; what it returns, an `Identity` or
+            its name, is `event.sender.identity`. None refuses, and so does raising. It
+            may be `async def`, and then has 10 seconds.
+        insecure_plaintext_from_anywhere: listen also where other machines can read and
+            send everything.
 
     Raises:
-        IpcError: on entering: an address is in use, or cannot be listened on.
+        CannotListen: on entering: an address is in use, or cannot be listened on, or
+            is open to more people than was said to be wanted; or a file cannot be used.
     """
-    return serve_main(ipc, listen, grace)
+    measures = Measures(tls, token_file, authenticate, insecure_plaintext_from_anywhere)
+    return serve_main(ipc, listen, grace, measures)
 
 
 def __getattr__(name: str) -> Any:

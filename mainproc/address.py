@@ -1,8 +1,10 @@
-"""Where main listens: checking that nobody else does."""
+"""Where main listens: checking that nobody else does, and who could come there."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import ipaddress
 import os
 import socket
 import stat
@@ -16,13 +18,27 @@ from renderer.wire.errors import IpcError
 UNIX: Final = "unix:"
 _PATIENCE: Final = 1.0
 _LONGEST_PATH: Final = 107  # what fits into the kernel's sockaddr_un
+_OTHERS_ENTER: Final = stat.S_IXGRP | stat.S_IXOTH
 
 
-class AddressInUse(IpcError):
+class CannotListen(IpcError):
+    """Main does not begin to serve. Nothing was opened."""
+
+    reason = "CANNOT_LISTEN"
+    status = "FAILED_PRECONDITION"
+
+
+class AddressInUse(CannotListen):
     """Somebody else listens there, or nobody may."""
 
     reason = "ADDRESS_IN_USE"
     status = "ALREADY_EXISTS"
+
+
+class InsecureAddress(CannotListen):
+    """More people could come there than was said to be wanted."""
+
+    reason = "INSECURE_ADDRESS"
 
 
 def in_use(address: str) -> AddressInUse:
@@ -30,6 +46,43 @@ def in_use(address: str) -> AddressInUse:
     return AddressInUse(
         f"{address} is in use (another main process?); choose another with --listen"
     )
+
+
+def check_exposure(address: str) -> None:
+    """Raise if others than the users of this machine could come to an address.
+
+    Raises:
+        InsecureAddress: they could.
+        AddressInUse: it is no address.
+    """
+    if not is_loopback(address):
+        raise InsecureAddress(
+            f"{address} can be reached from other machines, which could read and send "
+            "everything: listen on 127.0.0.1 or unix:PATH, encrypt with --tls-cert and "
+            "--tls-key, or give that up with --insecure-plaintext-from-anywhere"
+        )
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether a TCP address can be reached from this machine only.
+
+    Raises:
+        AddressInUse: it is no address.
+    """
+    found = {target[0] for *_, target in _resolve(address)}
+    # Names are not believed, but for the one that everybody has: who answers for them
+    # could say something else a moment later.
+    named = _split(address)[0].lower()
+    if named != "localhost":
+        found.add(named)
+    return all(map(_is_loopback, found))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def check_port(address: str) -> None:
@@ -54,9 +107,13 @@ def check_port(address: str) -> None:
                 raise AddressInUse(text) from None
 
 
-def _resolve(address: str) -> list[Any]:
+def _split(address: str) -> tuple[str, str]:
     host, _, port = address.rpartition(":")
-    host = host.strip("[]")
+    return host.strip("[]"), port
+
+
+def _resolve(address: str) -> list[Any]:
+    host, port = _split(address)
     text = f"{address} is no address to listen on; give HOST:PORT or unix:PATH"
     if not host:  # gRPC would take that for all of this machine's addresses
         raise AddressInUse(text)
@@ -89,6 +146,7 @@ class UnixPath:
 
         Raises:
             AddressInUse: another process has it, or it is no socket.
+            InsecureAddress: others may enter its directory.
         """
         if not self._is_path:
             raise AddressInUse(
@@ -96,6 +154,7 @@ class UnixPath:
                 f"with a path of at most {_LONGEST_PATH} bytes"
             )
         try:
+            self._check_folder()
             lock = open(f"{self._path}.lock", "ab")  # noqa: SIM115 - held while serving
         except OSError as error:
             text = f"cannot listen on {self._address}: {error.strerror}"
@@ -111,6 +170,25 @@ class UnixPath:
                 raise in_use(self._address) from None
             raise
         self._lock = lock
+
+    def _check_folder(self) -> None:
+        """Have a directory that only its owner enters, who is the user.
+
+        Others could not use the socket, but put one of theirs in its place, and so get
+        what renderers send, tokens included.
+        """
+        if not hasattr(os, "geteuid"):  # Windows, where rights are not in modes
+            return
+        folder = self._path.absolute().parent
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.stat()
+        if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_ENTER:
+            raise InsecureAddress(
+                f"cannot listen on {self._address}: others may enter {folder}, and "
+                "could put a socket of theirs in its place; use a directory of your "
+                "own ('chmod 700'), or one that is not there yet: it is made like that"
+            )
 
     @contextmanager
     def for_owner_only(self) -> Generator[None]:

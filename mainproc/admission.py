@@ -14,6 +14,7 @@ from renderer.wire.writer import Role
 
 if TYPE_CHECKING:
     from mainproc.ipc_main import IpcMain
+    from mainproc.security.identity import Identity
 
 _TOKEN_BYTES: Final = 32
 _LONGEST_TITLE: Final = 8 * 1024
@@ -29,12 +30,13 @@ class Admitted(NamedTuple):
     """It has accepted the Hello."""
 
 
-def admit(ipc: IpcMain, first: bytes) -> Admitted:
+def admit(ipc: IpcMain, first: bytes, identity: Identity | None = None) -> Admitted:
     """Let a renderer in.
 
     Args:
         ipc: whose listeners serve it.
         first: the first frame of its link.
+        identity: who it is.
 
     Raises:
         RemoteProtocolError: the Hello cannot be; there is no session.
@@ -47,6 +49,7 @@ def admit(ipc: IpcMain, first: bytes) -> Admitted:
         groups=ipc.groups,
         observers=ipc.observers,
         overflow=ipc.overflows,
+        identity=identity,
     )
     admission = Admission(
         token=secrets.token_bytes(_TOKEN_BYTES),

@@ -18,6 +18,7 @@ from mainproc.clients.json_values import FORMS
 from mainproc.config import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 from mainproc.reminder import remind_of_nothing
 from mainproc.runner import Settings, addresses_of, run_main
+from mainproc.security.options import security_options, settings_of
 from renderer.wire.errors import IpcError
 
 _HELP: Final = """Electron's ipc for every language: run a main process, or talk to one.
@@ -139,6 +140,7 @@ def _complete_target(
     show_default="if installed",
     help="Use uvloop.",
 )
+@security_options
 def run(
     target: str, args: Sequence[str], listen: Sequence[str], **options: Any
 ) -> None:
@@ -148,9 +150,9 @@ def run(
     has run to its end. NAME is that of another IpcMain in a module. ARGs are for the
     script; put -- before those that look like options.
 
-    Example: mainproc run main.py --listen unix:/tmp/app.sock --trace
+    Example: mainproc run main.py --listen unix:/tmp/app/ipc.sock --trace
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    given = settings_of(options)
     if listen:
         given["listen"] = addresses_of(listen)
     runner.overrides.update(given)

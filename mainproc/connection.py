@@ -23,6 +23,7 @@ from renderer.wire.state import ACCEPTS_MESSAGES, State
 
 if TYPE_CHECKING:
     from mainproc.ipc_main import IpcMain
+    from mainproc.security.identity import Identity
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel
 
@@ -57,15 +58,14 @@ class Connection:
         home: Home,
         on_end: Callable[[Connection], object],
         on_goodbye: Callable[[Connection, bytes], object] | None = None,
-        identity: object = None,
+        identity: Identity | None = None,
     ) -> None:
         self._ipc = ipc
-        self.token, self.contents, self.session = admit(ipc, first)
+        self.token, self.contents, self.session = admit(ipc, first, identity)
         self._first = first
         self._home = home
         self._on_end = on_end
         self._on_goodbye = on_goodbye
-        self.identity: Final = identity
         """Who the renderer is, for the session's life."""
         self._outlet = Outlet(
             home,

@@ -35,7 +35,7 @@ class Farewells:
         now = self._clock()
         self._forget_before(now)
         until = now + self._seconds
-        self._said[connection.token] = until, connection.identity, frame
+        self._said[connection.token] = until, connection.contents.identity, frame
 
     def get(self, token: bytes, identity: object) -> bytes | None:
         """Return the Goodbye that ended the session with this token, if main said it.

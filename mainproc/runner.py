@@ -14,10 +14,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from mainproc.address import AddressInUse
+from mainproc.address import CannotListen
 from mainproc.config import DEFAULT_ADDRESS, default_address
 from mainproc.heap import collect_less_often, keep_freed_memory
 from mainproc.ipc_main import IpcMain
+from mainproc.security.authenticator import Authenticate
+from mainproc.security.measures import Measures
+from mainproc.security.tls import TLS
 from mainproc.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -39,6 +42,20 @@ class Settings:
     exit_with_stdin: bool = False
     uvloop: bool | None = None
     trace: Literal["messages", "frames"] | None = None
+    tls: TLS | None = None
+    token_file: str | os.PathLike[str] | None = None
+    authenticate: Authenticate | None = None
+    insecure_plaintext_from_anywhere: bool = False
+
+    @property
+    def measures(self) -> Measures:
+        """What it says of who may come in."""
+        return Measures(
+            self.tls,
+            self.token_file,
+            self.authenticate,
+            self.insecure_plaintext_from_anywhere,
+        )
 
 
 overrides: dict[str, object] = {}
@@ -93,19 +110,19 @@ def run_or_exit(ipc: IpcMain, settings: Settings) -> None:
     """Do the same for a program: where it cannot listen, say so and exit with 3."""
     try:
         run_main(ipc, settings)
-    except AddressInUse as error:
+    except CannotListen as error:
         sys.stderr.write(f"mainproc: {error}\n")
         sys.exit(_CANNOT_LISTEN)
 
 
 def serve_main(
-    ipc: IpcMain, listen: str | Sequence[str], grace: float
+    ipc: IpcMain, listen: str | Sequence[str], grace: float, measures: Measures
 ) -> AbstractAsyncContextManager[MainProcess]:
     """Serve while a block runs; see `mainproc.serve`."""
     _quieten_grpc()
     from mainproc.server import serving_main
 
-    return serving_main(ipc, addresses_of(listen), grace)
+    return serving_main(ipc, addresses_of(listen), grace, measures)
 
 
 def addresses_of(listen: str | Sequence[str]) -> tuple[str, ...]:
@@ -118,7 +135,7 @@ async def _serve_until_told(ipc: IpcMain, settings: Settings) -> int:
     _quieten_grpc()
     from mainproc.server import MainProcess
 
-    main = MainProcess(ipc, settings.grace, _trace(settings))
+    main = MainProcess(ipc, settings.grace, settings.measures, _trace(settings))
     signals = StopSignals(settings.grace)
     signals.install()
     code = 0

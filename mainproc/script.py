@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Final
 
-from mainproc.address import AddressInUse
+from mainproc.address import CannotListen
 from mainproc.ipc_main import IpcMain
 
 _OURS: Final = frozenset(
@@ -39,7 +39,7 @@ def load(target: str, args: Sequence[str]) -> IpcMain:
     Raises:
         FileNotFoundError: there is no such script or module.
         ScriptFailed: it raised.
-        AddressInUse: it served and could not.
+        CannotListen: it served and could not.
     """
     import mainproc
 
@@ -98,7 +98,7 @@ def _import(module: str, args: Sequence[str]) -> object:
 def _is_ours(error: BaseException) -> bool:
     # SystemExit keeps its meaning; of errors only those of serving are for the command
     # to tell.
-    return isinstance(error, SystemExit | KeyboardInterrupt | AddressInUse)
+    return isinstance(error, SystemExit | KeyboardInterrupt | CannotListen)
 
 
 def _show(error: BaseException) -> None:

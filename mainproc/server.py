@@ -15,12 +15,22 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 # Reflection serves what is in the descriptor pool: the contract must be loaded.
 from electron_ipc.v1 import ipc_pb2 as _contract
-from mainproc.address import UNIX, AddressInUse, UnixPath, check_port, in_use
+from mainproc.address import (
+    UNIX,
+    AddressInUse,
+    UnixPath,
+    check_port,
+    in_use,
+    is_loopback,
+)
 from mainproc.application import app
 from mainproc.children.entrance import Entrance
 from mainproc.children.nursery import Nursery
 from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
+from mainproc.security.authenticator import Authenticator
+from mainproc.security.measures import Measures
+from mainproc.security.tls import Pems
 from mainproc.servicer import SERVICE, Servicer, server_options
 from mainproc.sessions import LEAVE_WITHIN, Sessions
 
@@ -41,8 +51,17 @@ class MainProcess:
         addresses: where it listens, with the real ports.
     """
 
-    def __init__(self, ipc: IpcMain, grace: float, trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        ipc: IpcMain,
+        grace: float,
+        measures: Measures | None = None,
+        trace: Trace | None = None,
+    ) -> None:
         self.ipc = ipc
+        self._measures = measures or Measures()
+        self._authenticator = Authenticator()
+        self._certificate: grpc.ServerCredentials | None = None
         self.addresses: tuple[str, ...] = ()
         self._grace = grace
         self._sessions = Sessions(ipc, trace)
@@ -66,9 +85,15 @@ class MainProcess:
         """Listen on addresses, and serve (@private).
 
         Raises:
-            AddressInUse: one of them cannot be had. None is listened on then.
+            CannotListen: one of them cannot be had, or more people could come there
+                than was said to be wanted, or a file that this rests on cannot be
+                used. None is listened on then.
         """
-        handler = Servicer(self._sessions).handler()
+        for address in listen:
+            self._measures.check(address)
+        self._authenticator = self._measures.authenticator()
+        self._certificate = _server_credentials(self._measures.pems())
+        handler = Servicer(self._sessions, self._authenticator).handler()
         self._server.add_generic_rpc_handlers((handler,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _add_reflection(self._server)
@@ -150,9 +175,18 @@ class MainProcess:
             return address
         check_port(address)
         try:
-            port = self._server.add_insecure_port(address)
+            if self._certificate is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, self._certificate)
         except RuntimeError:
             raise in_use(address) from None  # somebody was quicker
+        if not (self._authenticator.asks or is_loopback(address)):
+            logger.warning(
+                "whoever reaches %s may come in, and send what they like; let main ask "
+                "who they are with --token-file or --tls-client-ca",
+                address,
+            )
         return f"{address.rpartition(':')[0]}:{port}"
 
     def _bind_path(self, address: str) -> None:
@@ -173,15 +207,25 @@ class MainProcess:
 
 @asynccontextmanager
 async def serving_main(
-    ipc: IpcMain, listen: Sequence[str], grace: float
+    ipc: IpcMain, listen: Sequence[str], grace: float, measures: Measures
 ) -> AsyncGenerator[MainProcess]:
     """Serve while the block runs."""
-    main = MainProcess(ipc, grace)
+    main = MainProcess(ipc, grace, measures)
     await main.start(listen)
     try:
         yield main
     finally:
         await main.stop()
+
+
+def _server_credentials(pems: Pems | None) -> grpc.ServerCredentials | None:
+    if pems is None:
+        return None
+    return grpc.ssl_server_credentials(
+        [(pems.key, pems.cert)],
+        root_certificates=pems.client_ca,
+        require_client_auth=pems.client_ca is not None,
+    )
 
 
 def _add_reflection(server: aio.Server) -> None:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 import grpc
 from grpc import aio
 
 from mainproc.children.invitations import Invitation, Invitations
+from mainproc.security.authenticator import Authenticator, Unauthenticated
+from mainproc.security.identity import Credentials, Identity
 from mainproc.sessions import Sessions
-from renderer.wire.errors import AccessDenied, ConnectionClosed, IpcError
+from renderer.wire.errors import (
+    AccessDenied,
+    ConnectionClosed,
+    IpcError,
+    RemoteProtocolError,
+)
+from renderer.wire.frames import parse_hello
 from renderer.wire.limits import Limits
+from renderer.wire.link import AsyncLink
 
 SERVICE: Final = "electron_ipc.v1.IpcService"
 _SYNC_TIMEOUT: Final = 30.0
@@ -57,18 +67,37 @@ class ServerLink:
             raise ConnectionClosed(str(error), "unknown") from None
 
 
+class _BegunLink:
+    """A link whose first frame was read already."""
+
+    def __init__(self, link: AsyncLink, first: bytes) -> None:
+        self._link = link
+        self._first: bytes | None = first
+        self.write = link.write
+
+    async def read(self) -> bytes | None:
+        first, self._first = self._first, None
+        return await self._link.read() if first is None else first
+
+
 class Servicer:
     """Serves both methods of `IpcService`.
 
     Args:
         sessions: the renderers.
-        invitations: who may come in; None: everybody.
+        authenticator: decides who may come in.
+        invitations: in its place, for those whom main has spawned.
     """
 
     def __init__(
-        self, sessions: Sessions, invitations: Invitations | None = None
+        self,
+        sessions: Sessions,
+        authenticator: Authenticator | None = None,
+        *,
+        invitations: Invitations | None = None,
     ) -> None:
         self._sessions = sessions
+        self._authenticator = authenticator or Authenticator()
         self._invitations = invitations
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -84,9 +113,12 @@ class Servicer:
     async def stream(self, _: AsyncIterator[bytes], context: _Context) -> None:
         """Serve a renderer until it leaves."""
         try:
+            link: AsyncLink = ServerLink(context)
             invitation = self._invitation(context)
-            link = ServerLink(context)
-            await self._sessions.serve(link, context.peer(), invitation)
+            identity, link = await self._identify(context, link, invitation)
+            await self._sessions.serve(
+                link, context.peer(), invitation, identity=identity
+            )
         except AccessDenied as error:
             await _abort(context, error)
 
@@ -94,28 +126,79 @@ class Servicer:
         """Dispatch a sync message that comes outside a stream."""
         try:
             invitation = self._invitation(context)
+            if invitation is None:
+                shown = _credentials(context)
+                identity = await self._authenticator.identify(shown)
+            else:
+                identity = invitation.identity
             timeout = _time_left(context)
-            return await self._sessions.send_sync(data, timeout, invitation)
+            return await self._sessions.send_sync(data, timeout, invitation, identity)
         except IpcError as error:
             await _abort(context, error)
 
     def _invitation(self, context: _Context) -> Invitation | None:
         if self._invitations is None:
             return None
-        return self._invitations.find(_bearer_token(context))
+        return self._invitations.find(_credentials(context).token or "")
+
+    async def _identify(
+        self, context: _Context, link: AsyncLink, invitation: Invitation | None
+    ) -> tuple[Identity | None, AsyncLink]:
+        """Return who comes there, and the link to serve it by.
+
+        Raises:
+            Unauthenticated: it may not come in.
+        """
+        if invitation is not None:
+            return invitation.identity, link
+        shown = _credentials(context)
+        if shown.authorization is None and self._authenticator.reads_authorization:
+            # A renderer that cannot set headers says it in its Hello.
+            first = await self._first_frame(link)
+            shown = replace(shown, authorization=_authorization(first))
+            link = _BegunLink(link, first)
+        return await self._authenticator.identify(shown), link
+
+    async def _first_frame(self, link: AsyncLink) -> bytes:
+        reading = asyncio.ensure_future(link.read())
+        # Cancelling a read breaks the call, so it is left to end with the call.
+        await asyncio.wait([reading], timeout=self._sessions.ipc.limits.hello_timeout)
+        first = reading.result() if reading.done() else None
+        if first is None:
+            raise Unauthenticated
+        return first
 
 
 async def _abort(context: _Context, error: IpcError) -> NoReturn:
     await context.abort(getattr(grpc.StatusCode, error.status), error.message)
 
 
-def _bearer_token(context: _Context) -> str:
+def _credentials(context: _Context) -> Credentials:
     metadata: Any = context.invocation_metadata() or ()
-    for key, value in metadata:
-        if key == "authorization":
-            scheme, _, token = str(value).partition(" ")
-            return token.strip() if scheme.lower() == "bearer" else ""
-    return ""
+    shown = [str(value) for key, value in metadata if key == "authorization"]
+    return Credentials(
+        context.peer(),
+        # Of two, the one that is looked at must not depend on who looks.
+        shown[0] if len(shown) == 1 else ("" if shown else None),
+        _certificate(context),
+    )
+
+
+def _certificate(context: _Context) -> tuple[str, ...]:
+    names: Any = context.auth_context()
+    found = [
+        name.decode("utf-8", "backslashreplace")
+        for key in ("x509_subject_alternative_name", "x509_common_name")
+        for name in names.get(key, ())
+    ]
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def _authorization(first: bytes) -> str | None:
+    try:
+        return parse_hello(first).authorization or None
+    except RemoteProtocolError:
+        return None
 
 
 def _time_left(context: _Context) -> float:

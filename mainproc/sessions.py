@@ -27,6 +27,7 @@ from renderer.wire.metadata import Metadata, read_metadata
 if TYPE_CHECKING:
     from mainproc.children.invitations import Invitation
     from mainproc.ipc_main import IpcMain
+    from mainproc.security.identity import Identity
     from mainproc.trace import Trace
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel
@@ -66,7 +67,7 @@ class Sessions:
         peer: str,
         invitation: Invitation | None = None,
         admitted: Callable[[Connection], object] | None = None,
-        identity: object = None,
+        identity: Identity | None = None,
     ) -> None:
         """Serve a renderer on its link until it leaves or the link ends.
 
@@ -100,7 +101,7 @@ class Sessions:
         link: AsyncLink,
         invitation: Invitation | None,
         admitted: Callable[[Connection], object] | None,
-        identity: object,
+        identity: Identity | None,
     ) -> None:
         first = await self._first_frame(link)
         if first is None:
@@ -133,10 +134,10 @@ class Sessions:
         finally:
             invitation.leave()
 
-    def _kept(self, token: bytes, identity: object) -> Connection | None:
+    def _kept(self, token: bytes, identity: Identity | None) -> Connection | None:
         """Return the connection whose session a link may take over."""
         connection = self._connections.get(token)
-        if connection is None or connection.identity != identity:
+        if connection is None or connection.contents.identity != identity:
             return None
         return connection if connection.resumable else None
 
@@ -159,7 +160,7 @@ class Sessions:
             raise RemoteProtocolError("no hello in time")
         return reading.result()
 
-    def _admit(self, first: bytes, identity: object) -> Connection:
+    def _admit(self, first: bytes, identity: Identity | None) -> Connection:
         connection = Connection(
             self.ipc,
             first,
@@ -177,7 +178,11 @@ class Sessions:
     # ---- sync messages outside a link ------------------------------------------------
 
     async def send_sync(
-        self, data: bytes, timeout: float, invitation: Invitation | None = None
+        self,
+        data: bytes,
+        timeout: float,
+        invitation: Invitation | None = None,
+        identity: Identity | None = None,
     ) -> bytes:
         """Dispatch a sync message that comes outside a stream.
 
@@ -185,6 +190,7 @@ class Sessions:
             data: a serialized SendSyncRequest.
             timeout: seconds its caller waits.
             invitation: as for `serve`; it must be that of the message's session.
+            identity: so.
 
         Returns:
             A serialized SendSyncResponse.
@@ -192,12 +198,17 @@ class Sessions:
         Raises:
             IpcError: there is none; `status` says what the caller's status is.
         """
+        response = self._send_sync(data, timeout, invitation, identity)
         if self._trace is None:
-            return await self._send_sync(data, timeout, invitation)
-        return await self._trace.sync(data, self._send_sync(data, timeout, invitation))
+            return await response
+        return await self._trace.sync(data, response)
 
     async def _send_sync(
-        self, data: bytes, timeout: float, invitation: Invitation | None
+        self,
+        data: bytes,
+        timeout: float,
+        invitation: Invitation | None,
+        identity: Identity | None,
     ) -> bytes:
         try:
             request = messages.parse_sync_request(data)
@@ -208,7 +219,7 @@ class Sessions:
                 )
             metadata = read_metadata(request)
             args = messages.read_args(request)
-            contents, call = self._begin(request, args, metadata, timeout)
+            contents, call = self._begin(request, args, metadata, timeout, identity)
             if call.reply.done():  # mostly: its listeners are plain functions
                 reply = call.reply.result()
             else:
@@ -227,6 +238,7 @@ class Sessions:
         args: Sequence[Any],
         metadata: Metadata,
         timeout: float,
+        identity: Identity | None,
     ) -> tuple[WebContents, UnaryCall]:
         if self.stopping:
             raise ConnectionClosed("main stops", "not-sent")
@@ -235,9 +247,10 @@ class Sessions:
         if not request.token:
             if request.HasField("packed"):  # nothing was agreed on
                 raise RemoteProtocolError("packed values need a session")
-            return self._serve_one_shot(request, args, metadata, timeout)
+            return self._serve_one_shot(request, args, metadata, timeout, identity)
         connection = self._connections.get(request.token)
-        if connection is None or not connection.open:
+        mine = connection is not None and connection.contents.identity == identity
+        if connection is None or not (mine and connection.open):
             raise SessionGone("the session is gone")
         _tell_of(request, connection.contents)
         call = connection.incoming.serve_sync(
@@ -258,10 +271,15 @@ class Sessions:
         args: Sequence[Any],
         metadata: Metadata,
         timeout: float,
+        identity: Identity | None,
     ) -> tuple[WebContents, UnaryCall]:
         ipc = self.ipc
         contents = WebContents(
-            title="", url="", default=ipc.default, observers=ipc.observers
+            title="",
+            url="",
+            default=ipc.default,
+            observers=ipc.observers,
+            identity=identity,
         )
         work = ipc.dispatcher.work(
             contents, self._home, ipc.limits.max_running, lambda: None

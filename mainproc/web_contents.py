@@ -28,6 +28,7 @@ from mainproc.groups import Groups
 from mainproc.observe.asking import asked
 from mainproc.observe.observers import NOBODY, Observers
 from mainproc.overflow import Overflow
+from mainproc.security.identity import Identity
 from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import Overloaded
@@ -123,6 +124,7 @@ class WebContents:
         id: unique in this process and never used again.
         title: what the renderer calls itself; may be empty.
         url: what it shows; may be empty.
+        identity: who it is, fixed for its session; None where main asks nobody.
     """
 
     __slots__ = (
@@ -135,6 +137,7 @@ class WebContents:
         "behind",
         "home",
         "id",
+        "identity",
         "line",
         "observers",
         "overflow",
@@ -159,8 +162,10 @@ class WebContents:
         groups: Groups | None = None,
         observers: Observers = NOBODY,
         overflow: Overflow = _RAISES,
+        identity: Identity | None = None,
     ) -> None:
         self.id = next(_ids)
+        self.identity = identity
         self.title = title
         self.url = url
         self.line: Line | None = None

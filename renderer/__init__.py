@@ -18,6 +18,7 @@ from typing import Final, Unpack
 from renderer.reply import Reply
 from renderer.settings import DEFAULT_ADDRESS, ThreadOptions
 from renderer.threads import IpcRenderer
+from renderer.tls import TLS
 from renderer.wire.errors import (
     AccessDenied,
     ConnectionClosed,
@@ -59,6 +60,7 @@ def connect(
 
 __all__ = (
     "DEFAULT_ADDRESS",
+    "TLS",
     "AccessDenied",
     "ConnectionClosed",
     "DataCloneError",

@@ -84,7 +84,6 @@ class AioCarrier(Protocol):
         ...
 
 
-@final
 class LinkBroken(ConnectionClosed):
     """A link ended, or never came to be.
 
@@ -97,3 +96,8 @@ class LinkBroken(ConnectionClosed):
     def __init__(self, message: str, outcome: Outcome, fate: Fate) -> None:
         super().__init__(message, outcome)
         self.fate = fate
+
+
+@final
+class HungUp(LinkBroken):
+    """Somebody answered and hung up before a word was said."""

@@ -13,7 +13,15 @@ import grpc
 from grpc import aio
 
 from renderer.carrier import LinkBroken
-from renderer.grpc_terms import STREAM, bearer, options, stream_error
+from renderer.grpc_terms import (
+    STREAM,
+    bearer,
+    credentials,
+    options,
+    stream_error,
+    tls_options,
+)
+from renderer.tls import TLS
 from renderer.wire.errors import ConnectionClosed
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.link import Fate
@@ -39,7 +47,11 @@ class GrpcAioCarrier:
     Args:
         address: a gRPC target: "host:port", "unix:PATH".
         token: sent as bearer token with every call.
+        tls: how to encrypt; None: not at all.
         limits: the largest frame to read.
+
+    Raises:
+        ConnectionClosed: a file that `tls` names cannot be used.
     """
 
     def __init__(
@@ -47,9 +59,14 @@ class GrpcAioCarrier:
         address: str,
         *,
         token: str | None = None,
+        tls: TLS | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self._channel = aio.insecure_channel(address, options(limits))
+        if tls is None:
+            self._channel = aio.insecure_channel(address, options(limits))
+        else:
+            how = [*options(limits), *tls_options(tls)]
+            self._channel = aio.secure_channel(address, credentials(tls), how)
         self._metadata = bearer(token)
         # Without serializers gRPC passes bytes through; its types do not know.
         self._stream: Any = self._channel.stream_stream(STREAM)

@@ -17,10 +17,13 @@ from renderer.grpc_terms import (
     SEND_SYNC,
     STREAM,
     bearer,
+    credentials,
     options,
     stream_error,
+    tls_options,
     unary_error,
 )
+from renderer.tls import TLS
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.link import Fate
 
@@ -34,7 +37,11 @@ class GrpcCarrier:
     Args:
         address: a gRPC target: "host:port", "unix:PATH".
         token: sent as bearer token with every call.
+        tls: how to encrypt; None: not at all.
         limits: the largest frame to read.
+
+    Raises:
+        ConnectionClosed: a file that `tls` names cannot be used.
     """
 
     def __init__(
@@ -42,9 +49,14 @@ class GrpcCarrier:
         address: str,
         *,
         token: str | None = None,
+        tls: TLS | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self._channel = grpc.insecure_channel(address, options(limits))
+        if tls is None:
+            self._channel = grpc.insecure_channel(address, options(limits))
+        else:
+            how = [*options(limits), *tls_options(tls)]
+            self._channel = grpc.secure_channel(address, credentials(tls), how)
         self._metadata = bearer(token)
         self._closed = False
         # Without serializers gRPC passes bytes through; its types do not know.

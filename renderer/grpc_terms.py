@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import grpc
 
-from renderer.carrier import LinkBroken
+from renderer.carrier import HungUp, LinkBroken
+from renderer.tls import TLS
 from renderer.wire.errors import (
     AccessDenied,
     IpcError,
@@ -27,6 +28,12 @@ SEND_SYNC: Final = "/electron_ipc.v1.IpcService/SendSync"
 
 # The text with which gRPC says that a call found no connection to go out on.
 _NEVER_LEFT: Final = "failed to connect to all addresses"
+
+# And the texts with which it says why; none of these is a matter of time.
+_NO_HANDSHAKE: Final = "handshake failed"
+_OTHER_NAME: Final = "Hostname Verification Check failed"
+_NO_TLS: Final = "WRONG_VERSION_NUMBER"
+_HUNG_UP: Final = "Socket closed"
 
 _Status = grpc.StatusCode
 
@@ -52,6 +59,23 @@ def options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0),
     ]
+
+
+def credentials(tls: TLS) -> grpc.ChannelCredentials:
+    """Return how a channel encrypts.
+
+    Raises:
+        ConnectionClosed: a file cannot be used.
+    """
+    pems = tls.load()
+    return grpc.ssl_channel_credentials(pems.ca, pems.key, pems.cert)
+
+
+def tls_options(tls: TLS) -> list[tuple[str, str]]:
+    """Return the options of a channel that encrypts, besides its others."""
+    if tls.server_name is None:
+        return []
+    return [("grpc.ssl_target_name_override", tls.server_name)]
 
 
 # ---- what a status means (PROTOCOL.md, "How a link ended") ---------------------------
@@ -97,7 +121,33 @@ def _common_error(code: object, details: str) -> IpcError | None:
     if code is _Status.UNIMPLEMENTED:
         text = "what answers there is no main process of electron-ipc"
         return LinkBroken(text, "not-sent", Fate.GIVE_UP)
+    if code is _Status.UNAVAILABLE and details.startswith(_NEVER_LEFT):
+        return _connecting_error(details)
     return None
+
+
+def _connecting_error(details: str) -> IpcError | None:
+    if _OTHER_NAME in details:
+        text = (
+            "the certificate there is for another name: connect by a name that it has, "
+            "or say which with tls=TLS(server_name=…)"
+        )
+    elif _NO_TLS in details:
+        text = (
+            "what answers there speaks no TLS: leave tls= and ELECTRON_IPC_CA out, or "
+            "start main with --tls-cert and --tls-key"
+        )
+    elif _NO_HANDSHAKE in details:
+        text = (
+            "the certificate there is not trusted: give the authority that signed it "
+            "as tls=TLS(ca=FILE), --tls-ca FILE or ELECTRON_IPC_CA "
+            f"({details.rpartition('OPENSSL_internal:')[2].removesuffix(': OK')})"
+        )
+    elif details.endswith(_HUNG_UP):
+        return HungUp(_text(_Status.UNAVAILABLE, details), "not-sent", Fate.RESUME)
+    else:
+        return None
+    return LinkBroken(text, "not-sent", Fate.GIVE_UP)
 
 
 def _outcome(code: object, details: str) -> Outcome:
@@ -113,7 +163,9 @@ __all__ = (
     "SEND_SYNC",
     "STREAM",
     "bearer",
+    "credentials",
     "options",
     "stream_error",
+    "tls_options",
     "unary_error",
 )

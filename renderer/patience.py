@@ -6,9 +6,9 @@ import logging
 import threading
 from typing import Final, final
 
-from renderer.carrier import LinkBroken
+from renderer.carrier import HungUp, LinkBroken
 from renderer.deadline import Deadline
-from renderer.texts import no_main
+from renderer.texts import hung_up, no_main
 from renderer.wire.errors import ConnectionClosed, IpcError
 from renderer.wire.link import Fate
 
@@ -60,6 +60,8 @@ class Patience:
         self._last = error or self._last
         left = self.deadline.left or 0.0
         if not left:
+            if isinstance(self._last, HungUp):
+                raise hung_up(self._address)
             gone = no_main(self._address, self._seconds)
             if self._last is not None:
                 gone.add_note(f"the last attempt: {self._last}")

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Final, Self, TypedDict
 
 from renderer.texts import ADDRESS_VARIABLE, TOKEN_VARIABLE
+from renderer.tls import TLS
 from renderer.wire.errors import ConnectionClosed, quote
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.session import Role, Session
@@ -44,6 +45,7 @@ class Options(TypedDict, total=False):
     default: Default | None
     reconnect: bool
     dead_after: float
+    tls: TLS | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Settings:
     title: str = ""
     url: str = ""
     token: str | None = None
+    tls: TLS | None = None
     connect_timeout: float = 10.0
     default: Default | None = None
     reconnect: bool = False
@@ -98,6 +101,19 @@ class Settings:
         is shown at no other address.
         """
         return self.token if self.token is not None else self._spawner_token
+
+    @property
+    def encryption(self) -> TLS | None:
+        """How to encrypt, by the first that says so; None: not at all.
+
+        A Unix socket goes without: nobody but its owner can reach it.
+
+        Raises:
+            ConnectionClosed: what the environment says cannot be.
+        """
+        if self.target.startswith("unix"):
+            return None
+        return self.tls or TLS.from_environment()
 
     @property
     def spawned(self) -> bool:

@@ -9,6 +9,9 @@ from renderer.wire.events import Ended
 
 ADDRESS_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
 TOKEN_VARIABLE: Final = "ELECTRON_IPC_TOKEN"
+CA_VARIABLE: Final = "ELECTRON_IPC_CA"
+CERT_VARIABLE: Final = "ELECTRON_IPC_CERT"
+KEY_VARIABLE: Final = "ELECTRON_IPC_KEY"
 
 
 def no_main(address: str, seconds: float) -> ConnectionClosed:
@@ -16,6 +19,15 @@ def no_main(address: str, seconds: float) -> ConnectionClosed:
     return ConnectionClosed(
         f"no main process at {address} after {seconds:g} s; "
         f"start one with 'mainproc run main.py' or set {ADDRESS_VARIABLE}",
+        "not-sent",
+    )
+
+
+def hung_up(address: str) -> ConnectionClosed:
+    """Return the error for an address where somebody takes calls and says nothing."""
+    return ConnectionClosed(
+        f"what listens at {address} hangs up: it may want TLS, or a certificate from "
+        f"us; give tls=, or set {CA_VARIABLE} ({CERT_VARIABLE}, {KEY_VARIABLE})",
         "not-sent",
     )
 
@@ -100,6 +112,9 @@ def how_many(messages: int) -> str:
 
 __all__ = (
     "ADDRESS_VARIABLE",
+    "CA_VARIABLE",
+    "CERT_VARIABLE",
+    "KEY_VARIABLE",
     "TOKEN_VARIABLE",
     "broke",
     "closed_for_good",
@@ -110,6 +125,7 @@ __all__ = (
     "gap",
     "gave_up",
     "how_many",
+    "hung_up",
     "left",
     "lost",
     "no_main",

@@ -74,7 +74,7 @@ class Entrance:
         leftovers.note(remove)
         address = f"{UNIX}{folder}/{_NAME}"
         self._server = aio.server(options=server_options(self._sessions.ipc.limits))
-        servicer = Servicer(self._sessions, self.invitations)
+        servicer = Servicer(self._sessions, invitations=self.invitations)
         self._server.add_generic_rpc_handlers((servicer.handler(),))
         try:
             self._server.add_insecure_port(address)

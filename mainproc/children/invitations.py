@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
+from mainproc.security.identity import Identity
 from renderer.wire.errors import AccessDenied, ConnectionClosed
 from renderer.wire.frames import entitled
 
@@ -41,6 +42,8 @@ class Invitation:
         self._loop = loop = asyncio.get_running_loop()
         self.arrived: Final[asyncio.Future[WebContents]] = loop.create_future()
         """The renderer, once it is there."""
+        self.identity: Final = Identity("spawned", title)
+        """Who comes by it."""
         self._title = title
         self._connection: Connection | None = None
         self._links = 0  # two for a moment, while one takes over

@@ -8,12 +8,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, visible
 
 if TYPE_CHECKING:
-    from renderer import IpcRenderer
+    from renderer import TLS, IpcRenderer
 
 OK: Final = 0
 FAILED: Final = 1
@@ -24,27 +25,41 @@ INTERRUPTED: Final = 130
 _LEAVE_WITHIN: Final = 2.0
 
 
-def run(
-    title: str,
-    address: str,
-    connect_timeout: float,
-    use: Callable[[IpcRenderer], object],
-) -> NoReturn:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to get to main, by the options of a command."""
+
+    address: str
+    connect_timeout: float
+    token: str | None = field(default=None, repr=False)
+    tls: TLS | None = None
+
+    def renderer(self, title: str) -> IpcRenderer:
+        """Return a renderer that goes there."""
+        from renderer import IpcRenderer
+
+        return IpcRenderer(
+            self.address,
+            title=title,
+            connect_timeout=self.connect_timeout,
+            token=self.token,
+            tls=self.tls,
+        )
+
+
+def run(title: str, way: Way, use: Callable[[IpcRenderer], object]) -> NoReturn:
     """Make a renderer, use it, and end the process.
 
     Args:
         title: what main's log calls it.
-        address: where main is.
-        connect_timeout: seconds to wait for main.
+        way: where main is, and what to show it.
         use: connects the renderer and does with it what the command is for.
 
     Raises:
         SystemExit: always.
     """
-    from renderer import IpcRenderer
-
     _log_to_terminals_only()
-    page = IpcRenderer(address, title=title, connect_timeout=connect_timeout)
+    page = way.renderer(title)
     code = _outcome(use, page)
     # Whoever interrupts what follows wants the end at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ import click
 from mainproc.clients import client
 from mainproc.clients.json_values import from_json, from_word, to_json
 from mainproc.clients.listening import Listening
-from mainproc.config import ADDRESS_VARIABLE, DEFAULT_ADDRESS
+from mainproc.clients.options import SECONDS, client_options
 from renderer.wire.errors import DataCloneError
 
 if TYPE_CHECKING:
@@ -29,22 +28,6 @@ _ARGS_HELP: Final = """
     bytes of a file, - is JSON from standard input. Quote what should be a string all
     the same: '"@home"', '"-"', '"12"'.
 """
-
-
-class _Seconds(click.FloatRange):
-    """Seconds, maybe infinitely many."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number."""
-        number: float = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail("NaN is no number of seconds.", param, ctx)
-        return number
-
-
-_SECONDS: Final = _Seconds(min=0)
 
 
 class ClientCommand(click.Command):
@@ -123,35 +106,10 @@ def _read(channel: str, words: Sequence[str]) -> list[Any]:
 # ---- what the commands share ---------------------------------------------------------
 
 
-def _client_options(command: _Command) -> _Command:
-    for option in (
-        click.option(
-            "--connect-timeout",
-            type=_SECONDS,
-            default=2.0,
-            metavar="SECONDS",
-            show_default=True,
-            help="How long to wait for a main process to appear.",
-        ),
-        click.option(
-            "--main",
-            "address",
-            metavar="ADDRESS",
-            envvar=ADDRESS_VARIABLE,
-            default=DEFAULT_ADDRESS,
-            show_default=True,
-            show_envvar=True,
-            help="Where the main process is: HOST:PORT or unix:PATH.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 def _timeout(default: float | str, help: str) -> Callable[[_Command], _Command]:
     return click.option(
         "--timeout",
-        type=_SECONDS,
+        type=SECONDS,
         default=None if isinstance(default, str) else default,
         metavar="SECONDS",
         show_default=default if isinstance(default, str) else True,
@@ -179,13 +137,12 @@ def _message(command: _Command) -> _Command:
     Example: mainproc send train '{{"speed": 120}}' fast""",
 )
 @_message
-@_client_options
+@client_options
 @_timeout(10.0, "How long main may take to consume it.")
 def send(
     channel: str,
     args: Sequence[str],
-    address: str,
-    connect_timeout: float,
+    way: client.Way,
     timeout: float,
 ) -> None:
     """Send an event."""
@@ -196,7 +153,7 @@ def send(
         page.send(channel, *values)
         page.flush(timeout)
 
-    client.run("mainproc send", address, connect_timeout, use)
+    client.run("mainproc send", way, use)
 
 
 @click.command(
@@ -211,13 +168,12 @@ def send(
     Example: mainproc send-sync synchronous-message ping""",
 )
 @_message
-@_client_options
+@client_options
 @_timeout(30.0, "How long to wait for the return value.")
 def send_sync(
     channel: str,
     args: Sequence[str],
-    address: str,
-    connect_timeout: float,
+    way: client.Way,
     timeout: float,
 ) -> None:
     """Send a sync message."""
@@ -227,7 +183,7 @@ def send_sync(
         client.connect(page)
         client.put_line(to_json(page.send_sync(channel, *values, timeout=timeout)))
 
-    client.run("mainproc send-sync", address, connect_timeout, use)
+    client.run("mainproc send-sync", way, use)
 
 
 @click.command(
@@ -242,13 +198,12 @@ def send_sync(
     Example: mainproc invoke resize @photo.jpg '{{"width": 640}}'""",
 )
 @_message
-@_client_options
+@client_options
 @_timeout("for ever", "How long to wait for the result.")
 def invoke(
     channel: str,
     args: Sequence[str],
-    address: str,
-    connect_timeout: float,
+    way: client.Way,
     timeout: float | None,
 ) -> None:
     """Call a handler."""
@@ -259,7 +214,7 @@ def invoke(
         result = page.invoke(channel, *values, timeout=timeout).result()
         client.put_line(to_json(result))
 
-    client.run("mainproc invoke", address, connect_timeout, use)
+    client.run("mainproc invoke", way, use)
 
 
 @click.command(
@@ -279,7 +234,7 @@ def invoke(
     Example: mainproc listen progress done --count 1""",
 )
 @click.argument("channels", nargs=-1, required=True, metavar="CHANNEL…")
-@_client_options
+@client_options
 @click.option(
     "--count",
     type=click.IntRange(min=1),
@@ -290,8 +245,7 @@ def invoke(
 @_timeout("never", "Give up after so long, with exit code 4.")
 def listen(
     channels: Sequence[str],
-    address: str,
-    connect_timeout: float,
+    way: client.Way,
     count: int | None,
     timeout: float | None,
 ) -> None:
@@ -299,7 +253,7 @@ def listen(
     for channel in channels:
         _read(channel, ())
     use = Listening(channels, count, timeout)
-    client.run("mainproc listen", address, connect_timeout, use)
+    client.run("mainproc listen", way, use)
 
 
 COMMANDS: Final = (send, send_sync, invoke, listen)

@@ -23,6 +23,7 @@ from typing import Final, Unpack
 
 from renderer.aio.renderer import IpcRenderer
 from renderer.settings import DEFAULT_ADDRESS, Options
+from renderer.tls import TLS
 from renderer.wire.errors import (
     AccessDenied,
     ConnectionClosed,
@@ -71,6 +72,7 @@ async def connect(
 
 __all__ = (
     "DEFAULT_ADDRESS",
+    "TLS",
     "AccessDenied",
     "ConnectionClosed",
     "DataCloneError",

@@ -11,8 +11,10 @@ from typing import Any, Final, Self, Unpack
 from renderer import texts
 from renderer.aio.connection import FLUSH_S, AioConnection
 from renderer.carrier import AioCarrier
+from renderer.carriers import grpc_aio_carrier
 from renderer.ipc_renderer import Channels, is_async
 from renderer.settings import Options, Settings
+from renderer.tls import TLS
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
 from renderer.wire.listeners import Kind, checked_channel, checked_lane
@@ -48,6 +50,7 @@ class IpcRenderer(Channels):
         title: what main sees as `WebContents.title`.
         url: what main sees as `WebContents.url`.
         token: a bearer token for main. None: ELECTRON_IPC_TOKEN, if address is None.
+        tls: how to encrypt. None: by ELECTRON_IPC_CA, _CERT and _KEY, if they are set.
         connect_timeout: seconds to wait for main to appear.
         default: called with a value that cannot be sent; returns what to send in its
             place, as in `json.dumps`.
@@ -63,6 +66,7 @@ class IpcRenderer(Channels):
         title: str = "",
         url: str = "",
         token: str | None = None,
+        tls: TLS | None = None,
         connect_timeout: float = 10.0,
         default: Default | None = None,
         reconnect: bool = True,
@@ -70,7 +74,15 @@ class IpcRenderer(Channels):
     ) -> None:
         super().__init__()
         self._settings = Settings(
-            address, title, url, token, connect_timeout, default, reconnect, dead_after
+            address,
+            title,
+            url,
+            token,
+            tls,
+            connect_timeout,
+            default,
+            reconnect,
+            dead_after,
         )
         self._begin()
 
@@ -213,11 +225,7 @@ class IpcRenderer(Channels):
         return connection
 
     def _carrier(self, settings: Settings) -> AioCarrier:
-        target = settings.grpc_target()
-        # Here and not above: importing this module must load no grpc.
-        from renderer.grpc_aio_link import GrpcAioCarrier
-
-        return GrpcAioCarrier(target, token=settings.bearer)
+        return grpc_aio_carrier(settings)
 
     # ---- sending ---------------------------------------------------------------------
 

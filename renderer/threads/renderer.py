@@ -12,6 +12,7 @@ from typing import Any, Final, Self, Unpack
 
 from renderer import texts
 from renderer.carrier import Carrier
+from renderer.carriers import grpc_carrier
 from renderer.deadline import Deadline
 from renderer.ipc_renderer import Channels, is_async
 from renderer.patience import ThreadPatience
@@ -22,6 +23,7 @@ from renderer.threads.connection import DRAIN_S, Connection
 from renderer.threads.dispatcher import ThreadDispatcher
 from renderer.threads.lifetime import quiet_interrupts
 from renderer.threads.one_shot import OneShots
+from renderer.tls import TLS
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
 from renderer.wire.listeners import Kind, checked_channel, checked_lane
@@ -52,6 +54,7 @@ class IpcRenderer(Channels):
         title: what main sees as `WebContents.title`.
         url: what main sees as `WebContents.url`.
         token: a bearer token for main. None: ELECTRON_IPC_TOKEN, if address is None.
+        tls: how to encrypt. None: by ELECTRON_IPC_CA, _CERT and _KEY, if they are set.
         connect_timeout: seconds to wait for main to appear.
         dispatch: gives listeners, handlers and callbacks to another loop, as of a GUI:
             called from any thread with a function without arguments to be called there,
@@ -68,13 +71,14 @@ class IpcRenderer(Channels):
         title: str = "",
         url: str = "",
         token: str | None = None,
+        tls: TLS | None = None,
         connect_timeout: float = 10.0,
         dispatch: Callable[[Job], object] | None = None,
         default: Default | None = None,
     ) -> None:
         super().__init__()
         self._settings = ThreadSettings(
-            address, title, url, token, connect_timeout, default, dispatch=dispatch
+            address, title, url, token, tls, connect_timeout, default, dispatch=dispatch
         )
         self._begin()
         staying.note(self)
@@ -216,11 +220,7 @@ class IpcRenderer(Channels):
         return connection, dispatcher
 
     def _carrier(self) -> Carrier:
-        target = self._settings.grpc_target()
-        # Here and not above: importing this module must load no grpc.
-        from renderer.grpc_link import GrpcCarrier
-
-        return GrpcCarrier(target, token=self._settings.bearer)
+        return grpc_carrier(self._settings)
 
     def _opened(
         self, connection: Connection, dispatcher: ThreadDispatcher

@@ -258,7 +258,9 @@ def test_the_address_is_taken(write: Write, taken: str) -> None:
 )
 async def test_no_address(address: str, text: str) -> None:
     with pytest.raises(AddressInUse, match="listen on") as caught:
-        async with mainproc.serve(IpcMain(), listen=address):
+        async with mainproc.serve(
+            IpcMain(), listen=address, insecure_plaintext_from_anywhere=True
+        ):
             pass
     assert text in str(caught.value)
 

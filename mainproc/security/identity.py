@@ -1,0 +1,57 @@
+"""Who a renderer is, and what it shows to say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal, final
+
+Kind = Literal["token", "certificate", "hook", "spawned", "unix"]
+"""How it is known who a renderer is."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a renderer is, fixed for its session.
+
+    As text, and so for a `Policy`, it is `KIND:NAME`.
+    """
+
+    kind: Kind
+    """How that is known: by a "token", a client "certificate", by the "hook" that was
+    given as `authenticate=`; or it was "spawned" by main, or came by the "unix" socket
+    where others show a certificate."""
+    name: str
+    """Of the token, the certificate, or what the hook said; a spawned renderer's title
+    in main; "owner" for the Unix socket."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a connection shows, for an `authenticate=` hook. Its repr has no secrets."""
+
+    peer: str
+    """Where it comes from, as gRPC says: "ipv4:127.0.0.1:40312"."""
+    authorization: str | None = field(default=None, repr=False)
+    """The value of its `authorization` header, whatever the scheme."""
+    certificate: tuple[str, ...] = ()
+    """The names in its certificate that main's `client_ca` has signed: the subject
+    alternative names, then the common name. Empty: it showed none."""
+    identity: Identity | None = None
+    """Who it is by its token or certificate, if main looks at these."""
+
+    @property
+    def token(self) -> str | None:
+        """The token, if its `authorization` is `Bearer TOKEN`."""
+        scheme, _, token = (self.authorization or "").partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+OWNER: Final = Identity("unix", "owner")
+"""Who comes by a Unix socket, which only main's own user may use."""
+
+__all__ = ("OWNER", "Credentials", "Identity", "Kind")
