@@ -19,6 +19,7 @@ from renderer.reply import Reply
 from renderer.wire import events, reasons
 from renderer.wire.errors import RemoteProtocolError, quote
 from renderer.wire.frames import parse_hello, refusal
+from renderer.wire.messages import SyncRequest
 from renderer.wire.state import ACCEPTS_MESSAGES, State
 
 if TYPE_CHECKING:
@@ -174,6 +175,18 @@ class Connection:
         self._settling = True
         self.after_turn()
         return True
+
+    def merge(self, request: SyncRequest) -> None:
+        """Take in the messages that a sync message outside the link has brought.
+
+        Raises:
+            RemoteProtocolError: they cannot be; the session is not touched.
+            Overloaded: they exceed the window; none was taken.
+        """
+        with self._outlet.lock:
+            size = request.ByteSize()
+            self.session.merge(request.first, request.messages, size)
+        self._handle_events()
 
     # ---- between two links -----------------------------------------------------------
 

@@ -242,9 +242,9 @@ class Sessions:
     ) -> tuple[WebContents, UnaryCall]:
         if self.stopping:
             raise ConnectionClosed("main stops", "not-sent")
-        if request.messages:
-            raise RemoteProtocolError("messages beside a sync message are not taken")
         if not request.token:
+            if request.messages:  # nobody counts them
+                raise RemoteProtocolError("messages beside it need a session")
             if request.HasField("packed"):  # nothing was agreed on
                 raise RemoteProtocolError("packed values need a session")
             return self._serve_one_shot(request, args, metadata, timeout, identity)
@@ -252,6 +252,8 @@ class Sessions:
         mine = connection is not None and connection.contents.identity == identity
         if connection is None or not (mine and connection.open):
             raise SessionGone("the session is gone")
+        if request.messages:
+            connection.merge(request)
         _tell_of(request, connection.contents)
         call = connection.incoming.serve_sync(
             request.channel,

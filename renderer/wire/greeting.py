@@ -127,10 +127,43 @@ def peer_of_welcome(welcome: pb.Welcome, limits: Limits, *, resume: bool) -> Pee
     return _peer(welcome, limits, True, resume and welcome.grace_ms > 0, features)
 
 
-def check_token(welcome: pb.Welcome) -> None:
-    """Raise RemoteProtocolError if nobody could come back with this token."""
+def check_hello(frame: pb.StreamRequest, *, first: bool) -> None:
+    """Raise RemoteProtocolError unless just the first frame of a link says Hello."""
+    if frame.HasField("hello") != first:
+        raise RemoteProtocolError(
+            "the first frame of a stream must carry hello, and no other frame may"
+        )
+
+
+def brings_welcome(frame: pb.StreamResponse, *, first: bool) -> bool:
+    """Tell whether a frame has main's Welcome, as the first of a link must.
+
+    Raises:
+        RemoteProtocolError: a second Welcome, or neither Welcome nor Goodbye.
+    """
+    welcome = frame.HasField("welcome")
+    if welcome and not first:
+        raise RemoteProtocolError("a second welcome")
+    if first and not welcome and not frame.HasField("goodbye"):
+        raise RemoteProtocolError("the first frame of a stream must carry welcome")
+    return welcome
+
+
+def check_welcome(welcome: pb.Welcome, *, established: bool) -> None:
+    """Look at a Welcome before anything is done with it.
+
+    Args:
+        welcome: what main said.
+        established: there is a session that it may resume.
+
+    Raises:
+        RemoteProtocolError: nobody could come back with its token, or it resumes what
+            never was.
+    """
     if not 0 < len(welcome.token) <= MAX_TOKEN_BYTES:
         raise RemoteProtocolError(f"welcome has a token of {len(welcome.token)} bytes")
+    if welcome.resumed and not established:
+        raise RemoteProtocolError("welcome resumes what never was a session")
 
 
 def grace_of(welcome: pb.Welcome) -> float:

@@ -7,7 +7,7 @@ from typing import final
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
-from renderer.wire.errors import RemoteProtocolError
+from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.inbox import Inbox
 from renderer.wire.limits import MAX_FRAME_MESSAGES, MAX_NUMBER, Limits, Peer
 from renderer.wire.transfers import Reassembly
@@ -22,7 +22,16 @@ class Inbound:
         limits: ours.
     """
 
-    __slots__ = ("_inbox", "_large", "_limits", "chunks", "closing", "lanes")
+    __slots__ = (
+        "_inbox",
+        "_large",
+        "_limits",
+        "_numbered",
+        "_unnumbered",
+        "chunks",
+        "closing",
+        "lanes",
+    )
 
     def __init__(self, inbox: Inbox, limits: Limits) -> None:
         self.chunks = False
@@ -34,9 +43,17 @@ class Inbound:
         self._inbox = inbox
         self._limits = limits
         self._large: Reassembly | None = None  # from the first chunk on
+        self._numbered = False  # every frame must say the number of its first message
+        self._unnumbered = False  # a frame has left it out
 
-    def agree(self, peer: Peer) -> None:
-        """Take note of what both ends know."""
+    def agree(self, peer: Peer, *, numbered: bool) -> None:
+        """Take note of what both ends know.
+
+        Args:
+            peer: the other end.
+            numbered: it must tell the number of the first message of every frame.
+        """
+        self._numbered = numbered
         self.chunks = "chunks" in peer.features
         self.lanes = "lanes" in peer.features
 
@@ -63,6 +80,8 @@ class Inbound:
                 f"{len(messages):,} messages in one frame; "
                 f"it may have {MAX_FRAME_MESSAGES:,}"
             )
+        if first is None:
+            self._go_without_number()
         unknown: list[int] = []
         free: list[pb.Message] = []
         counted = False
@@ -93,6 +112,38 @@ class Inbound:
                 size -= message.ByteSize()
             self._inbox.note_frame(size)
         return unknown
+
+    def _go_without_number(self) -> None:
+        if self._numbered:
+            raise RemoteProtocolError("a frame with messages must carry first")
+        self._unnumbered = True
+
+    def merge(
+        self,
+        first: int,
+        messages: Sequence[pb.Message],
+        size: int,
+        out: list[events.SessionEvent],
+    ) -> list[int]:
+        """Do the same as `receive` with messages that came beside the link.
+
+        Raises:
+            RemoteProtocolError: numbers or messages that cannot be.
+            Overloaded: they exceed the window; none was taken.
+        """
+        if self._unnumbered:
+            raise RemoteProtocolError(
+                "the frames of this session tell no numbers: nothing can be merged"
+            )
+        inbox, limits = self._inbox, self._limits
+        fresh = inbox.start(first) + len(messages) - 1 - inbox.received
+        if (
+            inbox.waiting + fresh > limits.window_messages
+            or size > limits.window_bytes + limits.max_message_bytes
+        ):
+            raise Overloaded("the messages beside the call exceed the window")
+        self._numbered = True
+        return self.receive(first, messages, size, out)
 
     def _take(
         self,

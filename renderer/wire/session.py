@@ -16,22 +16,14 @@ Nothing here is thread-safe: a shell with threads holds its own lock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Final, final
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire import events, frames
+from renderer.wire import events, frames, greeting
 from renderer.wire.errors import LocalProtocolError, RemoteProtocolError
-from renderer.wire.greeting import (
-    Admission,
-    check_token,
-    grace_of,
-    hello_again,
-    hello_of,
-    peer_of_hello,
-    peer_of_welcome,
-    welcome_of,
-)
+from renderer.wire.greeting import Admission
 from renderer.wire.inbound import Inbound
 from renderer.wire.inbox import Inbox
 from renderer.wire.limits import DEFAULT_LIMITS, Limits, Peer
@@ -81,7 +73,7 @@ class Session:
         """Counts links; frames of an older one are discarded unread."""
         self._hello = _NO_HELLO
         if role is Role.RENDERER:
-            self._hello = hello_of(hello or _NO_HELLO, limits, resume=resume)
+            self._hello = greeting.hello_of(hello or _NO_HELLO, limits, resume=resume)
         self._admission = admission or _NO_ADMISSION
         self._writer = Writer(role, limits)
         self._events: list[events.SessionEvent] = []
@@ -115,7 +107,7 @@ class Session:
         if self._established and not anew:
             self._attempt += 1
             place = self._attempt, self.inbox.received
-            hello = hello_again(hello, self.welcome.token, *place)
+            hello = greeting.hello_again(hello, self.welcome.token, *place)
         # Were the Welcome lost, nobody could tell what arrived before it.
         return self._begin_link(hello, silent=hello.resume)
 
@@ -135,8 +127,8 @@ class Session:
         """
         received: int | None = None
         if self.state is State.NEW:
-            self.peer = peer_of_hello(hello, self.limits)
-            self._inbound.agree(self.peer)
+            self.peer = greeting.peer_of_hello(hello, self.limits)
+            self._inbound.agree(self.peer, numbered=self.peer.resume)
         else:
             if not self.resumable:
                 raise LocalProtocolError("the session cannot be resumed")
@@ -147,7 +139,7 @@ class Session:
             received = self.inbox.received
         self.state = move(self.state, Input.ATTACH)
         self._expires = inf
-        welcome = welcome_of(self._admission, self.limits, self.peer, received)
+        welcome = greeting.welcome_of(self._admission, self.limits, self.peer, received)
         epoch = self._begin_link(welcome, silent=False)
         if received is not None:
             self._replay(hello.received)
@@ -168,11 +160,11 @@ class Session:
         if epoch == self.epoch and self._attached:
             self._detach(now)
 
-    def _begin_link(self, greeting: pb.Hello | pb.Welcome, *, silent: bool) -> int:
+    def _begin_link(self, said: pb.Hello | pb.Welcome, *, silent: bool) -> int:
         self.epoch += 1
         self._attached = True
         self._first_frame = True
-        self._writer.begin(greeting, silent=silent)
+        self._writer.begin(said, silent=silent)
         return self.epoch
 
     def _detach(self, now: float, retry_after: float = 0.0, address: str = "") -> None:
@@ -202,7 +194,7 @@ class Session:
         if not self.peer.resume:
             return 0.0
         main = self.role is Role.MAIN
-        return self._admission.grace if main else grace_of(self.welcome)
+        return self._admission.grace if main else greeting.grace_of(self.welcome)
 
     def _replay(self, received: int) -> None:
         self.inbox.tell_again()
@@ -227,10 +219,13 @@ class Session:
             frame: _Frame
             if self.role is Role.MAIN:
                 frame = frames.parse_request(data)
-                self._hear_hello(frame)
+                greeting.check_hello(frame, first=self._first_frame)
+                if self.state is State.OPENING and not self._first_frame:
+                    self._confirm()
             else:
                 frame = frames.parse_response(data)
-                self._hear_welcome(frame)
+                if greeting.brings_welcome(frame, first=self._first_frame):
+                    self._take_welcome(frame.welcome)
             self._first_frame = False
             # Each step may end the session; nothing follows then.
             if self.state in RECEIVES:
@@ -243,34 +238,17 @@ class Session:
         except RemoteProtocolError as error:
             self.break_off(pb.GOODBYE_REASON_PROTOCOL, str(error), error)
 
-    def _hear_hello(self, frame: pb.StreamRequest) -> None:
-        if frame.HasField("hello") != self._first_frame:
-            raise RemoteProtocolError(
-                "the first frame of a stream must carry hello, and no other frame may"
-            )
-        if self.state is State.OPENING and not self._first_frame:
-            self._confirm()
-
-    def _hear_welcome(self, frame: pb.StreamResponse) -> None:
-        if not self._first_frame:
-            if frame.HasField("welcome"):
-                raise RemoteProtocolError("a second welcome")
-        elif frame.HasField("welcome"):
-            self._take_welcome(frame.welcome)
-        elif not frame.HasField("goodbye"):
-            raise RemoteProtocolError("the first frame of a stream must carry welcome")
-
     def _take_welcome(self, welcome: pb.Welcome) -> None:
-        check_token(welcome)
-        if not welcome.resumed:
-            self.peer = peer_of_welcome(welcome, self.limits, resume=self._hello.resume)
+        greeting.check_welcome(welcome, established=self._established)
+        if welcome.resumed:
+            self.outbox.check_received(welcome.received)
+        else:
+            self.peer = greeting.peer_of_welcome(
+                welcome, self.limits, resume=self._hello.resume
+            )
             if self._established:
                 self._start_over()
-            self._inbound.agree(self.peer)
-        elif not self._established:
-            raise RemoteProtocolError("welcome resumes what never was a session")
-        else:
-            self.outbox.check_received(welcome.received)
+            self._inbound.agree(self.peer, numbered=True)
         self.welcome = pb.Welcome()
         self.welcome.CopyFrom(welcome)  # else its whole frame would stay in memory
         self._writer.confirm()
@@ -296,15 +274,34 @@ class Session:
 
     def _hear_messages(self, frame: _Frame, size: int) -> None:
         first = frame.first if frame.HasField("first") else None
-        if first is None and (self.role is Role.RENDERER or self.peer.resume):
-            raise RemoteProtocolError("a frame with messages must carry first")
         # After our own Goodbye nothing is consumed: the ack in it is final.
         self._inbound.closing = self.state is State.CLOSING
         unknown = self._inbound.receive(first, frame.messages, size, self._events)
-        for id in unknown:
+        self._refuse_unknown(unknown)
+
+    def _refuse_unknown(self, ids: list[int]) -> None:
+        for id in ids:
             parcel = refused(id, "UNIMPLEMENTED", "a message of unknown kind")
             if self.state in ACCEPTS_MESSAGES and not self._floods():
                 self.outbox.put(parcel, self.peer)
+
+    def merge(self, first: int, messages: Sequence[pb.Message], size: int) -> None:
+        """Take messages in that came beside the link (main).
+
+        The session must not be over. Whichever way brings a number first, it is taken
+        once; `take_events` tells what they were.
+
+        Args:
+            first: the number of the first.
+            messages: the messages, in order.
+            size: their bytes.
+
+        Raises:
+            RemoteProtocolError: numbers or messages that cannot be.
+            Overloaded: they exceed the window; none was taken.
+        """
+        out = self._events
+        self._refuse_unknown(self._inbound.merge(first, messages, size, out))
 
     def _hear_control(self, frame: _Frame, now: float) -> None:
         if frame.want_ack:
@@ -399,7 +396,7 @@ class Session:
         """Say Goodbye, or answer the peer's.
 
         What was put before is written first, but not with an answer: the peer would
-        not consume it. Events and calls that arrive from now on are not handed out.
+        not consume it. What arrives from now on is not handed out.
 
         Raises:
             LocalProtocolError: it was said already.

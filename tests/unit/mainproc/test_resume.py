@@ -7,9 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain
 from mainproc.sessions import Sessions
+from renderer.wire import messages
+from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.state import State
 from tests.unit.mainproc.page import Page, main_with
 
@@ -275,3 +279,87 @@ async def test_main_stops_without_waiting_for_who_is_away() -> None:
         await asyncio.wait_for(sessions.stop(5.0), 10)
         await asyncio.wait_for(gone.wait(), 10)
         assert contents.is_destroyed()
+
+
+# ---- sync messages outside the stream ------------------------------------------------
+
+
+def sync(page: Page, channel: str, *args: object, **fields: Any) -> bytes:
+    request = messages.sync_request(channel, args)
+    request.token = page.session.welcome.token
+    request.MergeFrom(pb.SendSyncRequest(**fields))
+    return request.SerializeToString()
+
+
+async def test_a_sync_message_brings_along_what_a_cut_has_held_up() -> None:
+    ipc, ran = main_with(), list[object]()
+    sessions = Sessions(ipc)
+    ipc.on("x", lambda event, n: ran.append(n))
+
+    @ipc.on("ask")
+    def _(event: Any) -> None:
+        ran.append("ask")
+        event.return_value = len(ran)
+
+    async with kept(ipc, sessions) as page:
+        page.put("x", 1)
+        await page.consumed()
+        await page.lose_link()
+        page.put("x", 2)
+        page.put("x", 3)
+        said = page.session.outbox.unacked(3, 1_000)
+        assert said is not None
+        beside = [pb.Message.FromString(data) for data in said]
+        first = page.session.outbox.acked + 1
+        request = sync(page, "ask", after=3, id=9, first=first, messages=beside)
+        answer = await sessions.send_sync(request, 10.0)
+        assert await sessions.send_sync(request, 10.0) == answer
+        assert pb.SendSyncResponse.FromString(answer).value.int_value == 4
+        page.put("x", 4)
+        page.come_back()
+        await page.consumed()
+        assert ran == [1, 2, 3, "ask", 4]
+
+
+async def test_messages_beside_a_call_that_cannot_be() -> None:
+    ipc, ran = main_with(window_messages=4), list[object]()
+    sessions = Sessions(ipc)
+    ipc.on("x", lambda event, n: ran.append(n))
+    async with kept(ipc, sessions) as page:
+        jump = sync(page, "x", first=7, messages=[pb.Message(event=pb.Event())])
+        with pytest.raises(RemoteProtocolError, match="message 7 came where 1"):
+            await sessions.send_sync(jump, 10.0)
+        nothing = sync(page, "x", messages=[pb.Message(event=pb.Event())])
+        with pytest.raises(RemoteProtocolError, match="message 0 came where 1"):
+            await sessions.send_sync(nothing, 10.0)
+        many = sync(page, "x", first=1, messages=[pb.Message(event=pb.Event())] * 9)
+        with pytest.raises(Overloaded, match="beside the call exceed the window"):
+            await sessions.send_sync(many, 10.0)
+        stranger = messages.sync_request("x", ())
+        stranger.messages.append(pb.Message(event=pb.Event()))
+        with pytest.raises(RemoteProtocolError, match="need a session"):
+            await sessions.send_sync(stranger.SerializeToString(), 10.0)
+        page.send("x", 1)
+        await page.consumed()
+    assert ran == [1]
+
+
+async def test_a_stream_without_numbers_takes_no_messages_beside_it() -> None:
+    ipc, ran = main_with(), list[object]()
+    sessions = Sessions(ipc)
+    ipc.on("x", lambda event: ran.append(1))
+    page = Page(ipc, sessions=sessions)
+    page.hostile = True
+    await page.until(lambda: page.link.frames)
+    welcome = pb.StreamResponse.FromString(page.link.frames[0]).welcome
+    event = pb.Message(event=pb.Event(channel="x"))
+    bare = pb.StreamRequest(messages=[event]).SerializeToString()
+    page.link.arriving.put_nowait(bare)
+    await page.until(lambda: ran)
+    request = pb.SendSyncRequest(
+        channel="x", token=welcome.token, first=1, messages=[event]
+    )
+    with pytest.raises(RemoteProtocolError, match="tell no numbers"):
+        await sessions.send_sync(request.SerializeToString(), 10.0)
+    await page.cut()
+    ipc.dispatcher.close()

@@ -6,7 +6,7 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.greeting import (
     Admission,
-    check_token,
+    check_welcome,
     grace_of,
     hello_of,
     peer_of_hello,
@@ -178,14 +178,14 @@ def test_a_token_is_a_kibibyte_at_most() -> None:
     peer_of_hello(pb.Hello(token=bytes(MAX_TOKEN_BYTES)), OWN)
     with pytest.raises(RemoteProtocolError, match="a token exceeds 1,024 bytes"):
         peer_of_hello(pb.Hello(token=bytes(MAX_TOKEN_BYTES + 1)), OWN)
-    check_token(pb.Welcome(token=bytes(MAX_TOKEN_BYTES)))
+    check_welcome(pb.Welcome(token=bytes(MAX_TOKEN_BYTES)), established=False)
     with pytest.raises(RemoteProtocolError, match="a token of 1025 bytes"):
-        check_token(pb.Welcome(token=bytes(MAX_TOKEN_BYTES + 1)))
+        check_welcome(pb.Welcome(token=bytes(MAX_TOKEN_BYTES + 1)), established=False)
 
 
 def test_a_welcome_has_a_token() -> None:
     with pytest.raises(RemoteProtocolError, match="a token of 0 bytes"):
-        check_token(pb.Welcome())
+        check_welcome(pb.Welcome(), established=True)
 
 
 def test_a_renderer_gives_up_a_little_before_main() -> None:
