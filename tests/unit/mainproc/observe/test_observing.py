@@ -99,13 +99,14 @@ async def test_one_that_raises_is_logged_once_and_harms_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Bad(Observer):
-        def message(self, *_: Any) -> None:
+        def message(self, *args: Any, **kwargs: Any) -> None:
             raise asyncio.CancelledError
 
-        def call_started(self, _: Any) -> None:
+        def call_started(self, call: Any) -> None:
             raise ValueError("boom")
 
-        call_ended = connected = call_started
+        def call_ended(self, call: Any, end: Any) -> None:
+            raise ValueError("boom")
 
         def __repr__(self) -> str:
             return "Bad()"
