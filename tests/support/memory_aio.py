@@ -7,13 +7,84 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.aio import IpcRenderer
 from renderer.carrier import LinkBroken
 from renderer.settings import Settings
 from renderer.wire import events, messages
 from renderer.wire.errors import IpcError
+from renderer.wire.frames import parse_hello
+from renderer.wire.greeting import Admission
+from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.link import Fate
-from tests.support.memory import PATIENCE, MemoryMain
+from renderer.wire.session import Role, Session
+from renderer.wire.state import State
+from tests.support.memory import PATIENCE, MemoryMain, Receiver
+
+
+class KeepingMain(MemoryMain):
+    """A main that keeps the session of a renderer whose link was cut."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, *, grace: float = 60.0) -> None:
+        super().__init__(limits)
+        self.grace = grace
+        self.restarted = False
+        """It has forgotten the session that it had."""
+        self.deaf = False
+        """What is written is lost on its way, in both directions."""
+        self.absent: IpcError | None = None
+        """How links end as long as this is set."""
+        self.hellos: list[pb.Hello] = []
+        self._kept = self.session
+        self._begun = 0
+
+    def begin(self, arriving: Receiver) -> None:
+        if self.session.state is not State.NEW:
+            self._kept = self.session
+        super().begin(arriving)
+        self._begun += 1
+        token = b"secret %d" % self._begun
+        admission = Admission(token, "s", self._begun, grace=self.grace)
+        self.session = Session(Role.MAIN, limits=self.limits, admission=admission)
+
+    def _take(self, frame: bytes) -> None:
+        if self.deaf:
+            return
+        if self.absent is not None and self.session.state is State.NEW:
+            self.attempts = [self.absent]
+        if self.session.state is State.NEW and not self.attempts:
+            hello = parse_hello(frame)
+            self.hellos.append(hello)
+            if hello.token and not self.restarted:
+                self.session = self._kept
+                epoch = self.session.accept(hello)
+                assert epoch is not None
+                self._epoch = epoch
+            self.restarted = False
+        super()._take(frame)
+
+    def write(self, item: bytes | IpcError | None) -> None:
+        if not (self.deaf and isinstance(item, bytes)):
+            super().write(item)
+
+    def drop(self, error: IpcError | None = None) -> None:
+        super().drop(error)
+        self.deaf = False
+
+    def restart(self) -> None:
+        """Forget the session, and end the link."""
+        self.restarted = True
+        self.drop()
+
+    def send_away(self, retry_after: float = 0.0, address: str = "") -> None:
+        """Ask the renderer to come back."""
+        self.session.suspend(retry_after=retry_after, address=address)
+        self.flow()
+
+    def half_closed(self, arriving: Receiver) -> None:
+        if self.session.finished:
+            arriving.put(None)
+        super().half_closed(arriving)
 
 
 class MemoryAioLink:
@@ -63,6 +134,9 @@ class MemoryAioCarrier:
         self.taking.set()
         self.finished = self.cuts = 0
 
+        self.opened: list[Settings] = []
+        """By which settings each link was looked for."""
+
     def open(self) -> MemoryAioLink:
         return MemoryAioLink(self)
 
@@ -73,11 +147,14 @@ class MemoryAioCarrier:
 class MemoryAioRenderer(IpcRenderer):
     """A renderer on an event loop whose main process is in memory."""
 
-    def __init__(self, main: MemoryMain, **options: Any) -> None:
-        super().__init__("memory", **options)
+    def __init__(
+        self, main: MemoryMain, address: str | None = "memory", **options: Any
+    ) -> None:
+        super().__init__(address, **options)
         self.carrier = MemoryAioCarrier(main)
 
     def _carrier(self, settings: Settings) -> MemoryAioCarrier:
+        self.carrier.opened.append(settings)
         return self.carrier
 
 
@@ -93,6 +170,26 @@ async def renderer_of(
     finally:
         await ipc.aclose()
         assert asyncio.all_tasks() <= {*tasks, asyncio.current_task()}
+
+
+GONE = "UNAVAILABLE: gone"
+
+
+def gone(times: int = 1, fate: Fate = Fate.RESUME) -> list[IpcError | bytes]:
+    """Return how links end on which main does not answer."""
+    return [LinkBroken(GONE, "unknown", fate) for _ in range(times)]
+
+
+@asynccontextmanager
+async def away(ipc: MemoryAioRenderer) -> AsyncIterator[None]:
+    """Cut a renderer's link, and keep it away from main until the block ends."""
+    main = ipc.carrier.main
+    assert isinstance(main, KeepingMain)
+    main.absent = LinkBroken(GONE, "unknown", Fate.RESUME)
+    main.drop(LinkBroken(GONE, "unknown", Fate.RESUME))
+    await until(lambda: not ipc.is_connected())
+    yield
+    main.absent = None
 
 
 async def until(condition: Callable[[], object]) -> None:

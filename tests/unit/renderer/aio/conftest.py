@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -19,3 +20,13 @@ def main() -> MemoryMain:
 async def ipc(main: MemoryMain) -> AsyncIterator[MemoryAioRenderer]:
     async with renderer_of(main) as ipc:
         yield ipc
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let renderers come back at once."""
+
+    def backoff(_: object) -> Iterator[float]:
+        return itertools.repeat(0.0)
+
+    monkeypatch.setattr("renderer.aio.connector.backoff", backoff)
