@@ -13,7 +13,6 @@ from mainproc.testing.mains import Main, on_this_loop
 from mainproc.testing.probed import Links, Probed
 from mainproc.testing.record import Record, raise_what, still_running, unsettled
 from renderer.aio import IpcRenderer
-from renderer.settings import Settings
 from renderer.wire.errors import ConnectionClosed
 from renderer.wire.events import Arrived
 
@@ -60,7 +59,7 @@ class AioRendererProbe(Probed, IpcRenderer):
         self._reports.tap = self._take
         self.on_disconnect(self._heard.set)
 
-    def _carrier(self, settings: Settings) -> MemoryAioCarrier:
+    def _carrier(self, settings: object) -> MemoryAioCarrier:
         return MemoryAioCarrier(self._main, self._links.add)
 
     @property
