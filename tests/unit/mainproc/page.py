@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mainproc import IpcMain, WebContents
+from mainproc.children.invitations import Invitation
 from mainproc.connection import Connection
 from mainproc.home import Home
+from mainproc.security.identity import Identity
 from mainproc.sessions import Sessions
 from renderer.wire import events, messages, reasons
 from renderer.wire.errors import ConnectionClosed
@@ -57,7 +59,8 @@ class Page:
         resume: bool = False,
         title: str = "",
         sessions: Sessions | None = None,
-        identity: object = None,
+        identity: Identity | None = None,
+        invitation: Invitation | None = None,
     ) -> None:
         hi = introduction(version="", url="", title=title)
         self.session = Session(Role.RENDERER, limits=limits, hello=hi, resume=resume)
@@ -83,6 +86,7 @@ class Page:
         """What could not be resumed."""
         self._sessions = sessions
         self._identity = identity
+        self._invitation = invitation
         self.link, hello = self._new_link()
         if sessions is not None:
             self.serving = self._serve(sessions, hello)
@@ -112,7 +116,11 @@ class Page:
         self.link.arriving.put_nowait(hello)
         return asyncio.ensure_future(
             sessions.serve(
-                self.link, "memory", admitted=admitted, identity=self._identity
+                self.link,
+                "memory",
+                self._invitation,
+                admitted=admitted,
+                identity=self._identity,
             )
         )
 
@@ -121,7 +129,7 @@ class Page:
         await self.cut()
         self.session.cut(self.session.epoch, asyncio.get_running_loop().time())
 
-    def come_back(self, *, identity: object = None) -> None:
+    def come_back(self, *, identity: Identity | None = None) -> None:
         """Open another link; the one before may still seem alive in main."""
         assert self._sessions is not None
         self._identity = identity

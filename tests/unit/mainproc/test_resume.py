@@ -11,11 +11,14 @@ import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain
+from mainproc.security.identity import Identity
 from mainproc.sessions import Sessions
 from renderer.wire import messages
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.state import State
 from tests.unit.mainproc.page import Page, main_with
+
+ANN, BOB = Identity("token", "ann"), Identity("token", "bob")
 
 
 @asynccontextmanager
@@ -222,13 +225,13 @@ async def test_numbers_that_cannot_be_cost_the_link_only() -> None:
 async def test_a_token_of_somebody_else_begins_a_new_session() -> None:
     ipc = main_with()
     sessions = Sessions(ipc)
-    async with kept(ipc, sessions, identity="ann") as page:
+    async with kept(ipc, sessions, identity=ANN) as page:
         await page.lose_link()
         first = hello(page, attempt=1)
-        answer = await answer_to(page, sessions, first, identity="bob")
+        answer = await answer_to(page, sessions, first, identity=BOB)
         assert not answer.welcome.resumed
         assert answer.welcome.token != page.session.welcome.token
-        page.come_back(identity="ann")
+        page.come_back(identity=ANN)
         await page.is_confirmed()
         assert not page.gaps
 

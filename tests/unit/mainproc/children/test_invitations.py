@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from mainproc.sessions import Sessions
 from renderer.wire import messages
 from renderer.wire.session import Role, Session
 from renderer.wire.terms import introduction
+from tests.unit.mainproc.page import Page
 
 PATIENCE = 10.0
 
@@ -128,3 +131,52 @@ async def test_a_link_that_ends_alone_is_a_cut() -> None:
     await asyncio.wait_for(serving, PATIENCE)
     assert contents.is_destroyed()
     await invitation.withdraw("later")
+
+
+# ---- one that comes back -----------------------------------------------------------
+
+
+@asynccontextmanager
+async def kept(ipc: IpcMain, invitation: Invitation) -> AsyncIterator[Page]:
+    """Let a renderer in that can come back, and break its link."""
+    sessions = Sessions(ipc)
+    page = Page(ipc, resume=True, sessions=sessions, invitation=invitation)
+    await page.is_confirmed()
+    await page.lose_link()
+    assert not page.contents.is_destroyed()
+    try:
+        yield page
+    finally:
+        await sessions.stop(0.0)
+        ipc.dispatcher.close()
+
+
+async def test_a_spawned_renderer_comes_back_by_its_token() -> None:
+    invitation = Invitation("")
+    async with kept(IpcMain(), invitation) as page:
+        contents = page.contents
+        page.come_back()
+        await page.is_confirmed()
+        assert page.contents is contents
+        page.say_goodbye()
+        await asyncio.wait_for(page.serving, PATIENCE)
+        await invitation.withdraw("it ended")
+
+
+async def test_nobody_else_comes_in_while_it_is_away() -> None:
+    ipc, invitation = IpcMain(), Invitation("")
+    async with kept(ipc, invitation):
+        with pytest.raises(AccessDenied, match="used already"):
+            await Sessions(ipc).serve(Link(), "memory", invitation)
+
+
+async def test_the_end_of_its_process_destroys_one_that_is_away() -> None:
+    invitation = Invitation("")
+    async with kept(IpcMain(), invitation) as page:
+        contents, gone = page.contents, asyncio.get_running_loop().create_future()
+        contents.on("destroyed", gone.set_result)
+        await asyncio.wait_for(invitation.withdraw("killed"), PATIENCE)
+        assert await asyncio.wait_for(gone, PATIENCE) == "killed"
+        page.come_back()
+        with pytest.raises(AccessDenied, match="has ended"):
+            await page.serving
