@@ -16,9 +16,14 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, final
 
-from opentelemetry import context, metrics, trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+try:
+    from opentelemetry import context, metrics, trace
+    from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+    from opentelemetry.trace.propagation import tracecontext
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"{error}: pip install 'electron-ipc[otel]'", name=error.name
+    ) from None
 
 from mainproc.observe.instruments import Instruments
 from mainproc.observe.observer import (
@@ -38,7 +43,7 @@ OTHER: Final = "_OTHER"
 """The name of channels and errors beyond those that are told apart."""
 
 _LONGEST: Final = 256  # characters of a channel
-_propagator: Final = TraceContextTextMapPropagator()
+_propagator: Final = tracecontext.TraceContextTextMapPropagator()
 
 
 @final

@@ -8,7 +8,14 @@ from types import ModuleType
 
 from pdoc.__main__ import cli
 
-PUBLIC = ("mainproc", "mainproc.testing", "renderer", "renderer.aio")
+PUBLIC = (
+    "mainproc",
+    "mainproc.observe",
+    "mainproc.observe.otel",
+    "mainproc.testing",
+    "renderer",
+    "renderer.aio",
+)
 
 
 def main(folder: str) -> None:
