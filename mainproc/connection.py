@@ -198,6 +198,7 @@ class Connection:
     def _expire(self) -> None:
         with self._outlet.lock:
             self.session.tick(self._home.loop.time())
+        self._absence.limit(self.session.deadline)  # a timer may come a little early
         self._handle_events()
 
     def _handle_events(self) -> None:

@@ -366,3 +366,13 @@ async def test_a_stream_without_numbers_takes_no_messages_beside_it() -> None:
         await sessions.send_sync(request.SerializeToString(), 10.0)
     await page.cut()
     ipc.dispatcher.close()
+
+
+async def test_a_timer_that_comes_too_early_is_set_again() -> None:
+    ipc, gone = main_with(resume_grace=0.1), asyncio.Event()
+    async with kept(ipc) as page:
+        page.contents.on("destroyed", lambda why: gone.set())
+        await page.lose_link()
+        # uvloop's clock may be a millisecond behind its timers.
+        page.connection._absence.limit(0.0)  # noqa: SLF001
+        await asyncio.wait_for(gone.wait(), 10)
