@@ -1,0 +1,25 @@
+"""The main process of `soaked`, as a child of the tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.support.processes import RunningMain, running_command
+
+ROOT: Final = Path(__file__).parents[2]
+_RUN: Final = """
+import runpy, sys
+sys.path.insert(0, sys.argv.pop(1))
+runpy.run_module("tests.soak.soaked", run_name="__main__")
+"""
+
+
+@contextmanager
+def soaked_main() -> Iterator[RunningMain]:
+    """Run it while the block runs."""
+    with running_command(sys.executable, "-c", _RUN, str(ROOT)) as main:
+        yield main
