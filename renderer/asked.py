@@ -119,6 +119,12 @@ class Asked:
         """Answer a call, begun or not, that its caller has cancelled."""
         self.refuse(id, IpcError("the caller cancelled it", reason="CANCELLED"))
 
+    def abandon(self) -> None:
+        """Forget all: nobody waits any more, and none of them gets a reply."""
+        with self._lock:
+            self._until.clear()
+            self._lanes.clear()
+
     def answer(self, id: int, reply: Parcel) -> None:
         """Send the reply to a call, unless it has got one."""
         with self._lock:

@@ -18,7 +18,12 @@ def grpc_carrier(settings: Settings) -> Carrier:
     target = settings.grpc_target()
     from renderer.grpc_link import GrpcCarrier
 
-    return GrpcCarrier(target, token=settings.bearer, tls=settings.encryption)
+    return GrpcCarrier(
+        target,
+        token=settings.bearer,
+        tls=settings.encryption,
+        dead_after=settings.dead_after,
+    )
 
 
 def grpc_aio_carrier(settings: Settings) -> AioCarrier:

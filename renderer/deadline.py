@@ -11,7 +11,8 @@ from renderer.wire.seconds import seconds
 
 T = TypeVar("T")
 
-_SLICE_S: Final = 1.0
+SLICE_S: Final = 1.0
+"""So long at most a thread sleeps at a stretch that Ctrl-C is to reach."""
 
 
 @final
@@ -54,10 +55,10 @@ def next_item(items: queue.SimpleQueue[T], deadline: Deadline) -> T:
     """
     while True:
         left = deadline.left
-        if left is not None and left <= _SLICE_S:
+        if left is not None and left <= SLICE_S:
             return items.get(timeout=left)
         try:
-            return items.get(timeout=_SLICE_S)
+            return items.get(timeout=SLICE_S)
         except queue.Empty:
             pass
 
@@ -67,4 +68,4 @@ def no_reply(channel: str, deadline: Deadline) -> IpcTimeout:
     return IpcTimeout(f"no reply to {quote(channel)}{deadline.within()}")
 
 
-__all__ = ("Deadline", "next_item", "no_reply")
+__all__ = ("SLICE_S", "Deadline", "next_item", "no_reply")

@@ -14,6 +14,7 @@ import grpc
 
 from renderer.carrier import LinkBroken, Source
 from renderer.grpc_terms import (
+    DEAD_AFTER_S,
     SEND_SYNC,
     STREAM,
     bearer,
@@ -38,6 +39,7 @@ class GrpcCarrier:
         address: a gRPC target: "host:port", "unix:PATH".
         token: sent as bearer token with every call.
         tls: how to encrypt; None: not at all.
+        dead_after: seconds until a connection that is silent counts as gone.
         limits: the largest frame to read.
 
     Raises:
@@ -50,12 +52,14 @@ class GrpcCarrier:
         *,
         token: str | None = None,
         tls: TLS | None = None,
+        dead_after: float = DEAD_AFTER_S,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        common = options(limits, dead_after)
         if tls is None:
-            self._channel = grpc.insecure_channel(address, options(limits))
+            self._channel = grpc.insecure_channel(address, common)
         else:
-            how = [*options(limits), *tls_options(tls)]
+            how = [*common, *tls_options(tls)]
             self._channel = grpc.secure_channel(address, credentials(tls), how)
         self._metadata = bearer(token)
         self._closed = False

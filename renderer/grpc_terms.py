@@ -35,6 +35,10 @@ _OTHER_NAME: Final = "Hostname Verification Check failed"
 _NO_TLS: Final = "WRONG_VERSION_NUMBER"
 _HUNG_UP: Final = "Socket closed"
 
+DEAD_AFTER_S: Final = 20.0
+_OFTENEST_PING_S: Final = 1.0
+"""Main takes no more."""
+
 _Status = grpc.StatusCode
 
 
@@ -45,13 +49,21 @@ def bearer(token: str | None) -> tuple[tuple[str, str]] | None:
     return (("authorization", f"Bearer {token}"),)
 
 
-def options(limits: Limits) -> list[tuple[str, int]]:
-    """Return the options of a channel."""
+def options(limits: Limits, dead_after: float = DEAD_AFTER_S) -> list[tuple[str, int]]:
+    """Return the options of a channel.
+
+    Args:
+        limits: the largest frame.
+        dead_after: seconds until a connection counts as gone on which nothing comes.
+    """
+    # HTTP/2's own pings, which a busy program answers. gRPC has the system give up by
+    # the same timeout what it cannot deliver (TCP_USER_TIMEOUT).
+    ping_s = max(_OFTENEST_PING_S, dead_after / 2)
     return [
         ("grpc.max_receive_message_length", limits.max_frame_bytes),
         ("grpc.max_send_message_length", limits.max_frame_bytes),
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_time_ms", round(ping_s * 1000)),
+        ("grpc.keepalive_timeout_ms", round((dead_after - ping_s) * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         # Two renderers in one process are two connections: one that is stuck must
@@ -106,6 +118,8 @@ def unary_error(code: Any, details: str | None) -> IpcError:
         return common
     if code is _Status.ABORTED:
         return LinkBroken(_text(code, details), "not-sent", Fate.NEW_SESSION)
+    if code in (_Status.NOT_FOUND, _Status.FAILED_PRECONDITION):
+        return LinkBroken(_text(code, details), "unknown", Fate.NEW_SESSION)
     return LinkBroken(_text(code, details), _outcome(code, details), Fate.RESUME)
 
 

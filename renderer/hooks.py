@@ -23,4 +23,9 @@ class Hooks:
     """A session could not be resumed: (sent and unconfirmed, missing or None)."""
 
 
-__all__ = ("GapHook", "Hook", "Hooks")
+def call(hook: Hook) -> None:
+    """Call a hook; what it returns is nothing to anybody."""
+    hook()
+
+
+__all__ = ("GapHook", "Hook", "Hooks", "call")

@@ -11,10 +11,10 @@ from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import Any, Protocol, TypeVar, final
 
+from renderer.deadline import SLICE_S, Deadline
 from renderer.wire import messages
 from renderer.wire.errors import IpcError, IpcTimeout, quote
 from renderer.wire.events import Replied
-from renderer.wire.seconds import seconds
 
 T = TypeVar("T")
 logger = logging.getLogger("ipc")
@@ -165,7 +165,7 @@ class Reply(Future[T]):
         if timeout != 0 and not self.done():
             self.check_wait()
         try:
-            event: Any = super().result(seconds(timeout))
+            event: Any = self._wait(Deadline(timeout))
         except TimeoutError:
             if self.done():
                 self._unseen = None
@@ -176,6 +176,19 @@ class Reply(Future[T]):
             self._unseen = None
             raise
         return self._decode(event)
+
+    def _wait(self, deadline: Deadline) -> object:
+        # In slices: a signal that comes while the thread is about to sleep does not
+        # wake it, and Ctrl-C would be without effect.
+        while not self.done():
+            left = deadline.left
+            last = left is not None and left <= SLICE_S
+            try:
+                return super().result(left if last else SLICE_S)
+            except TimeoutError:
+                if last and not self.done():
+                    raise
+        return super().result(0)
 
     def check_wait(self) -> None:
         """Refuse to block the thread that the reply needs (@private).

@@ -44,6 +44,7 @@ class Way:
             connect_timeout=self.connect_timeout,
             token=self.token,
             tls=self.tls,
+            reconnect=False,
         )
 
 

@@ -62,6 +62,17 @@ class Clock:
             self._bell.put(None)
         return alarm
 
+    def call_later(self, seconds: float, job: Job) -> Alarm | None:
+        """Run a job after so many seconds; never, if stopped before.
+
+        Returns:
+            None if the interpreter is ending: whoever ends it keeps the time.
+        """
+        try:
+            return self.call_at(monotonic() + seconds, job)
+        except RuntimeError:
+            return None
+
     def cancel(self, alarm: Alarm) -> None:
         """Do not run a job after all."""
         with self._lock:

@@ -1,41 +1,43 @@
-"""One connection to main: a session, the link that carries it, the calls on it.
+"""One connection to main: a session, the links that carry it, the calls on it.
 
 The *reader* is a thread of ours, or the transport's own, that takes frames from the
 link and never waits for anything else: it completes calls, opens the window, and queues
 events for the *dispatcher*, on whose thread listeners run. The *writer* is the
-transport's.
+transport's. When a link ends that the session outlives, the reader looks for the next.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from time import monotonic
 from typing import Any, Final, Protocol, final
 
 from renderer import texts
-from renderer.carrier import Carrier, LinkBroken
+from renderer.carrier import LinkBroken
 from renderer.deadline import Deadline, next_item, no_reply
-from renderer.reply import Caller, Reply, SyncAnswer
-from renderer.threads.clock import Alarm, Clock
+from renderer.hooks import Hooks, call
+from renderer.reply import Reply, SyncAnswer
+from renderer.threads.beside import Beside
+from renderer.threads.calls import Calls
+from renderer.threads.clock import Clock
 from renderer.threads.exchange import Exchange
+from renderer.threads.links import Links, Way
+from renderer.threads.reconnecting import Reconnecting
 from renderer.wire import events, messages
 from renderer.wire.errors import (
     ConnectionClosed,
     IpcError,
     IpcTimeout,
-    Outcome,
     quote,
 )
 from renderer.wire.link import Fate
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
-from renderer.wire.state import State
-from renderer.wire.terms import read_sync_response, turned_away
+from renderer.wire.state import KEPT, State
+from renderer.wire.terms import turned_away
 from renderer.wire.values import Default
 
 logger = logging.getLogger("ipc.renderer")
@@ -59,6 +61,10 @@ class Dispatcher(Protocol):
         """Main no longer waits for its call."""
         ...
 
+    def start_over(self, era: int) -> None:
+        """Abandon main's calls: what arrives from now on is of another session."""
+        ...
+
     def post(self, job: Callable[[], None]) -> None:
         """Run a job after what was handed over before."""
         ...
@@ -74,38 +80,47 @@ class Dispatcher(Protocol):
 
 @final
 class Connection:
-    """A session over one link, from Hello to the end of both.
+    """A session and its links, from the first Hello to the end of all.
 
     Args:
-        carrier: the way to main. It is closed with the connection.
+        way: opens the ways to main.
         session: a new session.
         dispatcher: who runs listeners and callbacks.
         address: for texts.
+        hooks: whom to tell of links that are lost and found.
+        attempt_s: seconds that main has to welcome a link that comes back.
     """
 
     def __init__(
-        self, carrier: Carrier, session: Session, dispatcher: Dispatcher, address: str
+        self,
+        way: Way,
+        session: Session,
+        dispatcher: Dispatcher,
+        address: str,
+        hooks: Hooks,
+        attempt_s: float,
     ) -> None:
         self.address = address
-        self._carrier = carrier
+        """Where it was to go."""
         self.opened = False
         """Welcome was heard."""
         self.parted = False
         """Main said Goodbye."""
         self.over = False
-        """The link has ended, and nothing but the dispatcher is left."""
+        """It has ended, and nothing but the dispatcher is left."""
         self.unconfirmed = 0
         """Events and calls that main is not known to have consumed, at the end."""
-        self.exchange = Exchange(session)
+        self._clock = Clock()
+        self._calls = Calls(self._clock)
+        self.exchange = Exchange(session, self._calls.leave_behind)
         self._session = session
         self._dispatcher = dispatcher
-        self._calls: dict[int, Caller] = {}
-        self._ids = itertools.count(1)
-        self._clock = Clock()
-        self._alarms: dict[int, Alarm] = {}  # of calls that have a timeout
+        self._hooks = hooks
         self._closing = False  # it was us who ended it
-        self._link = carrier.open(self.exchange)
-        self.exchange.begin(self._link)
+        self._links = Links(way, self.exchange)
+        self._reconnecting = Reconnecting(
+            self._links, self._clock, address, attempt_s, hooks, dispatcher.post
+        )
         name = "electron-ipc reader"
         threading.Thread(target=self._read, name=name, daemon=True).start()
 
@@ -113,6 +128,16 @@ class Connection:
     def error(self) -> IpcError | None:
         """Why nothing can be sent any more; None while it can."""
         return self.exchange.error
+
+    @property
+    def linked(self) -> bool:
+        """A link that was welcomed carries the session."""
+        return self._links.linked
+
+    @property
+    def where(self) -> str:
+        """The address where main is, or is looked for."""
+        return self._links.address or self.address
 
     @property
     def packed(self) -> bool:
@@ -142,7 +167,7 @@ class Connection:
             PayloadTooLarge: main does not take as much.
             IpcTimeout: the window was full for the whole time.
         """
-        id = next(self._ids)
+        id = self._calls.next_id()
         parcel = messages.call(
             id,
             channel,
@@ -153,12 +178,8 @@ class Connection:
             lane=lane,
         )
         reply = Reply[Any](channel, id, self)
-        self.exchange.put(parcel, partial(self._sent, id, reply), deadline)
-        if deadline.at is not None:
-            expire = partial(self._expire, id, channel, deadline)
-            self._alarms[id] = self._clock.call_at(deadline.at, expire)
-            if id not in self._calls:
-                self._settle(id)  # it was answered meanwhile
+        self.exchange.put(parcel, partial(self._calls.add, id, reply), deadline)
+        self._calls.limit(id, deadline, partial(self._expire, id, channel, deadline))
         return reply
 
     def send_sync(
@@ -177,7 +198,7 @@ class Connection:
             PayloadTooLarge: main does not take as much.
             IpcTimeout: there was no reply in time. Main is told.
         """
-        id = next(self._ids)
+        id = self._calls.next_id()
         parcel = messages.call(
             id,
             channel,
@@ -189,7 +210,7 @@ class Connection:
         )
         answer = SyncAnswer()
         try:
-            self.exchange.put(parcel, partial(self._sent, id, answer), deadline)
+            self.exchange.put(parcel, partial(self._calls.add, id, answer), deadline)
             got = next_item(answer.queue, deadline)
         except queue.Empty:
             self.give_up(id)
@@ -212,41 +233,19 @@ class Connection:
         default: Default | None,
     ) -> Any:
         """Like `send_sync`, beside the stream, behind what was put on it so far."""
-        self.exchange.check()
-        request = messages.sync_request(
-            channel, args, default, packed=self._session.peer.packed
-        )
-        after = self.exchange.number_of_last(deadline)
-        if after is None:
-            raise no_reply(channel, deadline)
-        request.token = self._session.welcome.token
-        request.after, request.id = after, next(self._ids)
-        try:
-            response = self._carrier.send_sync(
-                request.SerializeToString(), deadline.left
-            )
-        except IpcTimeout:
-            raise no_reply(channel, deadline) from None
-        return read_sync_response(response, channel)
-
-    def _sent(self, id: int, caller: Caller, receipt: int) -> None:
-        caller.receipt = receipt
-        self._calls[id] = caller
+        request = messages.sync_request(channel, args, default, packed=self.packed)
+        request.id = self._calls.next_id()
+        call = Beside(self.exchange, self._links, request, channel)
+        return call.send(deadline)
 
     def _expire(self, id: int, channel: str, deadline: Deadline) -> None:
         caller = self._calls.get(id)
         if caller is not None and self.give_up(id):
             caller.failed(no_reply(channel, deadline))
 
-    def _settle(self, id: int) -> Caller | None:
-        """Forget a call; return who made it, unless that was done before."""
-        if self._alarms and (alarm := self._alarms.pop(id, None)) is not None:
-            self._clock.cancel(alarm)
-        return self._calls.pop(id, None)
-
     def give_up(self, id: int) -> bool:
         """Forget a call, and tell main; False if there was a reply already."""
-        if self._settle(id) is None:
+        if self._calls.settle(id) is None:
             return False
         try:
             self.exchange.send(messages.cancel(id))
@@ -254,14 +253,14 @@ class Connection:
             self._look()
         return True
 
-    def answer(self, parcel: Parcel) -> None:
-        """Put a reply on the session. It is lost if the session is over.
+    def answer(self, parcel: Parcel, era: int) -> None:
+        """Put a reply on the session of its call. It is lost if that is over.
 
         Raises:
             PayloadTooLarge: main does not take as much.
         """
         try:
-            self.exchange.put(parcel)
+            self.exchange.put(parcel, era=era)
         except ConnectionClosed:
             self._look()
 
@@ -281,18 +280,39 @@ class Connection:
     def _read(self) -> None:
         broken: IpcError | None = None
         try:
-            self._link.carry(self._receive)
-        except IpcError as error:
-            broken = error
+            broken = self._carry()
+            while self._reach(broken):
+                broken = self._carry()
+        except ConnectionClosed as error:
+            self._stop(error, error.__cause__)
         finally:
-            self._link_over(broken)
+            self._links_over(broken)
 
-    def _receive(self, frame: bytes) -> None:
-        for event in self.exchange.receive(frame):
+    def _carry(self) -> IpcError | None:
+        """Serve the present link to its end; return why it ended."""
+        try:
+            self._links.link.carry(partial(self._receive, self._links.epoch))
+        except IpcError as error:
+            return error
+        return None
+
+    def _reach(self, broken: IpcError | None) -> bool:
+        """Let another link carry the session on; False if none can."""
+        if not (self._session.resumable and self._reconnecting.may_help(broken)):
+            return False
+        for event in self.exchange.cut():
+            self._note(event)
+        return self._reconnecting.reach(broken, self._session.deadline)
+
+    def _receive(self, epoch: int, frame: bytes) -> None:
+        for event in self.exchange.receive(epoch, frame):
             if type(event) is events.Replied:
-                if event.id in self._alarms and event.reply.failure.reason == _TIMEOUT:
+                if (
+                    event.id in self._calls.timed
+                    and event.reply.failure.reason == _TIMEOUT
+                ):
                     continue  # main's timer was quicker; ours decides what is said
-                caller = self._settle(event.id)
+                caller = self._calls.settle(event.id)
                 if caller is not None:
                     caller.replied(event)
             elif type(event) is events.Arrived:
@@ -306,7 +326,13 @@ class Connection:
                 self.exchange.acked()
             case events.Opened():
                 self.opened = True
+                self._reconnecting.welcomed()
+                self.exchange.acked()
                 self.exchange.turned()
+            case events.Detached() if self.opened:
+                self._reconnecting.lost(event, heard=heard)
+            case events.Gap():
+                self._gap(event)
             case events.Cancelled():
                 self._dispatcher.cancelled(event.id)
             case events.GivenUp():
@@ -319,7 +345,7 @@ class Connection:
                 self.parted |= heard and event.error is None
                 self._ended(event)
             case _:
-                pass  # replies and arrivals are the reader's; the rest needs `resume`
+                pass  # replies and arrivals are the reader's
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:
@@ -328,17 +354,31 @@ class Connection:
             return
         self.parted = True
         self._stop(texts.parted(self.address, event.message))
-        self._later(DRAIN_S, self.say_goodbye)
+        self._clock.call_later(DRAIN_S, self.say_goodbye)
         self._dispatcher.post(self.say_goodbye)
+
+    def _gap(self, event: events.Gap) -> None:
+        self._dispatcher.start_over(self.exchange.era)
+        hooks = tuple(self._hooks.gap)
+        for hook in hooks:
+            missing = event.received_missing
+            told = partial(hook, event.sent_unconfirmed, missing)
+            self._dispatcher.post(partial(call, told))
+        if not hooks:
+            logger.warning("%s", texts.gap(event.sent_unconfirmed))
+        self._calls.fail_left_behind(str(texts.lost()))
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed
         self._stop(texts.ended(self.address, event), event.error)
-        self._link.finish()
-        self._later(PART_S, self._link.cut)
+        self._links.stop()
+        self._links.link.finish()
+        self._clock.call_later(PART_S, self.cut)
 
-    def _link_over(self, broken: IpcError | None) -> None:
+    def _links_over(self, broken: IpcError | None) -> None:
+        self._links.linked = False
         happened = self.exchange.cut()
+        happened += self.exchange.change(_end)
         if not self.opened:
             text = "the link ended before main said welcome"
             self._stop(broken or LinkBroken(text, "not-sent", Fate.RESUME))
@@ -349,7 +389,7 @@ class Connection:
         if self.opened and not self._closing:
             self._tell()
         self._clock.stop()
-        self._carrier.close()
+        self._links.carrier.close()
         self._dispatcher.end()
         self.over = True
         self.exchange.turned()
@@ -370,7 +410,7 @@ class Connection:
 
         def say(session: Session) -> None:
             nonlocal begins
-            begins = session.state in (State.OPENING, State.OPEN)
+            begins = self.opened and session.state in KEPT
             if begins or session.state is State.DRAINING:
                 session.goodbye()
 
@@ -382,8 +422,8 @@ class Connection:
             self._note(event)
 
     def cut(self) -> None:
-        """End the link now."""
-        self._link.cut()
+        """End the link now, and begin none any more."""
+        self._links.cut()
 
     def wait_opened(self, deadline: Deadline) -> bool:
         """Wait until Welcome is in or will not come; False if the time is over."""
@@ -391,37 +431,34 @@ class Connection:
             lambda: self.opened or self.error is not None, deadline
         )
 
+    def wait_linked(self, deadline: Deadline) -> bool:
+        """Wait until a link carries the session, or it is over; False if time is."""
+        return self.exchange.wait_until(
+            lambda: self.linked or self.error is not None, deadline
+        )
+
     def wait_over(self, deadline: Deadline) -> bool:
-        """Wait until the link is over; False if the time is."""
+        """Wait until the last link is over; False if the time is."""
         return self.exchange.wait_until(lambda: self.over, deadline)
 
     def _stop(self, error: IpcError, cause: BaseException | None = None) -> None:
         """Take nothing any more, and fail what is under way."""
         error.__cause__ = cause
         self.exchange.stop(error)
-        while self._calls:
-            try:
-                caller = self._calls.popitem()[1]
-            except KeyError:
-                break  # somebody gave the last one up
-            written = self._session.outbox.was_written(caller.receipt)
-            outcome: Outcome = "unknown" if written else "not-sent"
-            failure = ConnectionClosed(str(self.error), outcome)
-            failure.__cause__ = cause
-            caller.failed(failure)
-            if self._closing and isinstance(caller, Reply):
-                caller.forgive()  # who closes gives up what is under way
+        # Who closes gives up what is under way.
+        why = self.exchange.error or error
+        self._calls.fail(why, cause, self._session.outbox, quiet=self._closing)
 
     def _look(self) -> None:
         """Take note of what a failed `put` may have led to."""
         for event in self.exchange.change():
             self._note(event)
 
-    def _later(self, seconds: float, job: Callable[[], object]) -> None:
-        try:
-            self._clock.call_at(monotonic() + seconds, job)
-        except RuntimeError:
-            pass  # the interpreter is ending; whoever ends it keeps the time
+
+def _end(session: Session) -> None:
+    """End a session that no link carries any more."""
+    if session.state in (State.NEW, State.DETACHED):
+        session.goodbye()
 
 
 __all__ = ("DRAIN_S", "PART_S", "Connection", "Dispatcher")

@@ -39,8 +39,8 @@ class Line(Protocol):
         """Count the oldest message that was handed over as consumed."""
         ...
 
-    def answer(self, parcel: Parcel) -> None:
-        """Send a reply; it is lost if the session is over."""
+    def answer(self, parcel: Parcel, era: int) -> None:
+        """Send a reply in the session of its call; it is lost if that is over."""
         ...
 
 
@@ -75,8 +75,11 @@ class ThreadDispatcher:
         self._at_end = at_end
         self._before = before
         self._line: Line | None = None
-        self._asked = Asked(self._send)
-        self._queue: queue.SimpleQueue[Arrived | Job | None] = queue.SimpleQueue()
+        # Of the session whose messages arrive, and of that whose are dispatched.
+        self._arriving = self._asked = self._asked_in(era=0)
+        self._queue: queue.SimpleQueue[Arrived | Asked | Job | None] = (
+            queue.SimpleQueue()
+        )
         self._stopped = False
         self._ended = False
         self._ending = threading.RLock()  # a signal handler may post, too
@@ -98,14 +101,23 @@ class ThreadDispatcher:
     def arrived(self, event: Arrived) -> None:
         """Take an event or a call."""
         if event.kind == "call":
-            self._asked.arrived(event)
+            self._arriving.arrived(event)
         elif self._reports.tap is not None:
             self._reports.tap(event)
         self._queue.put(event)
 
     def cancelled(self, id: int) -> None:
         """Answer a call that has not begun."""
-        self._asked.cancelled(id)
+        self._arriving.cancelled(id)
+
+    def start_over(self, era: int) -> None:
+        """Abandon main's calls: what arrives from now on is of another session."""
+        self._arriving.abandon()
+        self._arriving = asked = self._asked_in(era)
+        self._queue.put(asked)
+
+    def _asked_in(self, era: int) -> Asked:
+        return Asked(partial(self._send, era))
 
     def post(self, job: Job) -> None:
         """Run a job where listeners run, behind what was taken before.
@@ -165,6 +177,9 @@ class ThreadDispatcher:
             self._before._thread.join()  # noqa: SLF001 - one of us
             self._before = None
         while (item := self._queue.get()) is not None:
+            if isinstance(item, Asked):
+                self._asked = item
+                continue
             if not isinstance(item, Arrived):
                 self._here_or_there(partial(self._do, item))
                 continue
@@ -234,17 +249,19 @@ class ThreadDispatcher:
         if served is None:
             return
         handler, args = served
-        job = partial(self._handle, id, handler, args)
+        job = partial(self._handle, self._asked, id, handler, args)
         if handler.thread:
             self._at_once.run(job)
         else:
             self._begin(job)
 
-    def _handle(self, id: int, handler: Registration, args: Sequence[Any]) -> None:
-        if not self._asked.begin(id):
+    def _handle(
+        self, asked: Asked, id: int, handler: Registration, args: Sequence[Any]
+    ) -> None:
+        if not asked.begin(id):
             return
         interrupt: BaseException | None = None
-        lane = self._asked.lane(id)
+        lane = asked.lane(id)
         try:
             packed = self._line is not None and self._line.packed
             result = self._asked.inside(id, handler.fn)(*args)
@@ -253,13 +270,13 @@ class ThreadDispatcher:
             raised = self._reports.failed(handler, args, error)
             reply = messages.raised(id, raised, self._default, lane=lane)
             interrupt = _interrupt(error)
-        self._asked.answer(id, reply)
+        asked.answer(id, reply)
         if interrupt is not None:
             raise interrupt
 
-    def _send(self, parcel: Parcel) -> None:
+    def _send(self, era: int, parcel: Parcel) -> None:
         if self._line is not None:
-            self._line.answer(parcel)
+            self._line.answer(parcel, era)
 
     # ---- another loop ----------------------------------------------------------------
 

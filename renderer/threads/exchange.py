@@ -20,7 +20,9 @@ from threading import get_ident
 from time import monotonic
 from typing import Final, final
 
+from renderer import texts
 from renderer.deadline import Deadline, next_item
+from renderer.threads.feed import Feed
 from renderer.wire import events
 from renderer.wire.errors import (
     ConnectionClosed,
@@ -30,8 +32,10 @@ from renderer.wire.errors import (
 )
 from renderer.wire.lanes import Mark
 from renderer.wire.link import BlockingLink
+from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
+from renderer.wire.state import State
 
 logger = logging.getLogger("ipc.renderer")
 
@@ -44,18 +48,27 @@ _PROBE: Final = Parcel(b"", counted=True, reply=False)
 
 @final
 class Exchange:
-    """One session on one link, for all threads. Also the link's `Source`.
+    """One session, on one link after another, for all threads.
 
     Args:
         session: a new session.
+        left_behind: called under the lock when the session could not be resumed, and
+            a new one has begun in its place, with what was put on the old one.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(
+        self,
+        session: Session,
+        left_behind: Callable[[Outbox], object] = lambda _: None,
+    ) -> None:
         self.error: IpcError | None = None
         """Why nothing can be sent any more; None while it can."""
         self.session = session
         """Touch it in `change` only; reading a plain attribute is all right."""
-        self._epoch = session.attach()
+        self.era = 0
+        """Counts the sessions that were begun here, one in place of the other."""
+        self._left_behind = left_behind
+        self._epoch = 0
         self._link: BlockingLink | None = None
         self._lock = threading.Lock()
         self._owner = 0  # the thread that holds the lock
@@ -71,9 +84,29 @@ class Exchange:
         self._alarm: float | None = None  # when it will look again unasked
         self._nap: float | None = None  # the same from when it began to rest
 
+    def attach(self, *, anew: bool = False) -> Feed:
+        """Give the session to a new link; return what that writes.
+
+        Args:
+            anew: main has not got the session any more.
+
+        Raises:
+            LocalProtocolError: the session is over.
+        """
+        with self._lock:
+            self._owner = get_ident()
+            self._epoch = epoch = self.session.attach(anew=anew)
+            self._forget_writer()
+            self._owner = 0
+        return Feed(self, epoch)
+
     def begin(self, link: BlockingLink) -> None:
-        """Take the link that was opened with this as its source."""
+        """Take the link that was opened to write what `attach` returned."""
         self._link = link
+
+    def _forget_writer(self) -> None:
+        self._link = self._ready = self._alarm = self._nap = None
+        self._resting = self._stirred = False
 
     def _wake(self) -> None:
         if self._link is not None:
@@ -101,6 +134,7 @@ class Exchange:
         parcel: Parcel,
         noted: Callable[[int], None] | None = None,
         deadline: Deadline = _FOR_EVER,
+        era: int | None = None,
     ) -> None:
         """Put a message on the session; wait while the peer's window is full.
 
@@ -108,6 +142,8 @@ class Exchange:
             parcel: the message.
             noted: called under the lock with its receipt, before it can be answered.
             deadline: how long to wait.
+            era: the session that it is for; if that is another one, it is dropped.
+                Only for messages that never wait.
 
         Raises:
             ConnectionClosed: the session is over; it was not sent.
@@ -118,7 +154,8 @@ class Exchange:
         with self._lock:
             self._owner = get_ident()
             waits = parcel.counted and self._is_crowded(parcel)
-            wake = False if waits else self._accept(parcel, noted)
+            stale = era is not None and era != self.era
+            wake = False if waits or stale else self._accept(parcel, noted)
             self._owner = 0
         if waits:
             self._put_in_turn(parcel, noted, deadline)
@@ -182,13 +219,18 @@ class Exchange:
 
     # ---- changing it -----------------------------------------------------------------
 
-    def receive(self, frame: bytes) -> list[events.SessionEvent]:
-        """Take a frame; return what it says."""
+    def receive(self, epoch: int, frame: bytes) -> list[events.SessionEvent]:
+        """Take a frame of a link; return what it says."""
         now = monotonic()
+        session = self.session
         with self._lock:
             self._owner = get_ident()
-            self.session.receive(self._epoch, frame, now)
-            happened = self.session.take_events()
+            outbox = session.outbox
+            session.receive(epoch, frame, now)
+            if session.outbox is not outbox:
+                self.era += 1
+                self._left_behind(outbox)
+            happened = session.take_events()
             wake = self._pump(now)
             self._owner = 0
         if wake:
@@ -229,7 +271,12 @@ class Exchange:
 
     def cut(self) -> list[events.SessionEvent]:
         """Note that the link has ended; return what that led to."""
-        return self.change(lambda session: session.cut(self._epoch, monotonic()))
+
+        def cut(session: Session) -> None:
+            session.cut(self._epoch, monotonic())
+            self._forget_writer()
+
+        return self.change(cut)
 
     def stop(self, error: IpcError) -> None:
         """Take nothing any more, and wake all who wait. The first reason counts."""
@@ -270,29 +317,31 @@ class Exchange:
         """Wait until the peer has consumed what was sent; False if time is over.
 
         Raises:
-            ConnectionClosed: the session ended before.
+            ConnectionClosed: the session ended before, or was lost.
         """
-        outbox = self.session.outbox
-        mark = self._mark()
+        outbox, mark = self._mark()
 
         def settled() -> bool:
-            return outbox.settled(mark) or self.error is not None
+            over = self.error is not None or self.session.outbox is not outbox
+            return over or outbox.settled(mark)
 
         if not settled():
             self.change(Session.request_ack)
         if not self._wait_for(settled, deadline, self._acks):
             return False
         if not outbox.settled(mark):
-            raise ConnectionClosed(str(self.error), "unknown") from self.error
+            why = self.error or texts.started_over()
+            raise ConnectionClosed(str(why), "unknown") from self.error
         return True
 
-    def _mark(self) -> Mark:
+    def _mark(self) -> tuple[Outbox, Mark]:
         self._refuse_interrupting()
         with self._lock:
             self._owner = get_ident()
-            mark = self.session.outbox.mark()
+            outbox = self.session.outbox
+            mark = outbox.mark()
             self._owner = 0
-        return mark
+        return outbox, mark
 
     def number_of_last(self, deadline: Deadline) -> int | None:
         """Return the number of the last message that was put; None if time is over.
@@ -300,16 +349,32 @@ class Exchange:
         One that is held up by a large message has none before that is written.
 
         Raises:
-            ConnectionClosed: the session is over.
+            ConnectionClosed: the session is over, or was lost.
         """
-        mark = self._mark()
+        outbox, mark = self._mark()
 
         def numbered() -> bool:
             self.check()
+            if self.session.outbox is not outbox:
+                raise texts.started_over()
             return not mark.waits
 
         numbers = self._wait_for(numbered, deadline, self._writes)
         return mark.number if numbers else None
+
+    def unacked(self, up_to: int, room: int) -> tuple[int, list[bytes]] | None:
+        """Return what is unacked up to a number, for another way than a link.
+
+        Returns:
+            The number of the first, and the messages, which count as written; None if
+            there is a link that they will go on, or it is too much.
+        """
+        with self._lock:
+            session = self.session
+            if session.state is State.OPEN:
+                return None
+            messages = session.outbox.unacked(up_to, room)
+            return None if messages is None else (session.outbox.acked + 1, messages)
 
     def drain(self, deadline: Deadline) -> bool:
         """Wait until all is written and the window has room; False if time is over.
@@ -320,8 +385,11 @@ class Exchange:
 
         def drained() -> bool:
             self.check()
-            unwritten = self._ready is not None or self.session.outbox.has_unwritten()
-            return not unwritten and self.session.admits(_PROBE)
+            session = self.session
+            unwritten = self._ready is not None or session.outbox.has_unwritten()
+            # Without a link what was written may have to be written again.
+            linked = session.state is State.OPEN
+            return linked and not unwritten and session.admits(_PROBE)
 
         return self._wait_for(drained, deadline, self._writes)
 
@@ -347,9 +415,11 @@ class Exchange:
 
     # ---- the writer ------------------------------------------------------------------
 
-    def next_frame(self) -> bytes | None:
-        """Return the next frame; see `Source`."""
+    def next_frame(self, epoch: int) -> bytes | None:
+        """Return the next frame for a link; see `Source`."""
         with self._lock:
+            if epoch != self._epoch:
+                return None
             self._owner = get_ident()
             frame, self._ready = self._ready, None
             now = monotonic()

@@ -5,22 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self
 
 from renderer import texts
-from renderer.carrier import Carrier
-from renderer.carriers import grpc_carrier
 from renderer.deadline import Deadline
-from renderer.ipc_renderer import Channels, is_async
-from renderer.patience import ThreadPatience
+from renderer.ipc_renderer import is_async
 from renderer.reply import Reply
-from renderer.settings import ThreadOptions, ThreadSettings
+from renderer.settings import ThreadSettings
 from renderer.threads import lifetime, staying
-from renderer.threads.connection import DRAIN_S, Connection
-from renderer.threads.dispatcher import ThreadDispatcher
+from renderer.threads.connected import Connected
+from renderer.threads.connection import DRAIN_S
 from renderer.threads.lifetime import quiet_interrupts
 from renderer.threads.one_shot import OneShots
 from renderer.tls import TLS
@@ -32,19 +28,24 @@ from renderer.workers import Job
 
 logger = logging.getLogger("ipc.renderer")
 
-_FOR_EVER: Final = Deadline(None)
 _FLUSH_S: Final = 5.0
 _PART_S: Final = 5.0
+_PART_UNLINKED_S: Final = 1.0
 
 
-class IpcRenderer(Channels):
+class IpcRenderer(Connected):
     """A renderer: sends to main, and listens to what main sends.
 
     Making one opens nothing. The first `send`, `invoke`, `flush` or `wait` connects,
     and waits up to `connect_timeout` for a main process to appear. All methods may be
     called from any thread, and by listeners.
 
-    A connection that breaks is not restored: whatever waits fails at once with
+    When the link to main breaks, it is looked for again, and the session goes on where
+    it was: what is sent meanwhile waits, calls wait for their replies (their timeouts
+    run on), and everything arrives once and in order. If main was restarted meanwhile,
+    or has given this renderer up, a new session begins and `on_gap` tells what may be
+    lost. If main cannot be found for most of the time that it would wait (60 s unless
+    it says otherwise), the connection ends: whatever waits fails with
     `ConnectionClosed`, and so does whatever is sent afterwards, until `connect` is
     called. Listeners and handlers stay registered.
 
@@ -62,6 +63,9 @@ class IpcRenderer(Channels):
             loop empties). None: they run on a thread of their own.
         default: called with a value that cannot be sent; returns what to send in its
             place, as in `json.dumps`.
+        reconnect: look for main again after a cut. False: a cut ends the connection.
+        dead_after: seconds until a connection on which nothing comes, not even a sign
+            of life, counts as cut; 2 or more.
     """
 
     def __init__(
@@ -75,162 +79,24 @@ class IpcRenderer(Channels):
         connect_timeout: float = 10.0,
         dispatch: Callable[[Job], object] | None = None,
         default: Default | None = None,
+        reconnect: bool = True,
+        dead_after: float = 20.0,
     ) -> None:
-        super().__init__()
-        self._settings = ThreadSettings(
-            address, title, url, token, tls, connect_timeout, default, dispatch=dispatch
+        super().__init__(
+            ThreadSettings(
+                address,
+                title,
+                url,
+                token,
+                tls,
+                connect_timeout,
+                default,
+                reconnect,
+                dead_after,
+                dispatch,
+            )
         )
-        self._begin()
         staying.note(self)
-
-    def _begin(self) -> None:
-        self._pid = os.getpid()
-        self._opening = threading.RLock()  # held while connecting
-        self._attempt: Connection | None = None  # to connect, under way
-        self._connection: Connection | None = None
-        self._dispatcher: ThreadDispatcher | None = None
-        self._one_shots = OneShots(self._carrier)
-        self._closed = threading.Event()
-
-    # ---- connecting ------------------------------------------------------------------
-
-    @property
-    def id(self) -> int | None:
-        """The `WebContents.id` of this renderer in main; None while not connected."""
-        connection = self._connection
-        if connection is None or not self.is_connected():
-            return None
-        return connection.id
-
-    @property
-    def address(self) -> str:
-        """Where main is, or is looked for."""
-        connection = self._connection
-        return self._settings.target if connection is None else connection.address
-
-    def is_connected(self) -> bool:
-        """Tell whether there is an open connection."""
-        connection = self._connection
-        return (
-            connection is not None
-            and connection.opened
-            and connection.error is None
-            and self._pid == os.getpid()
-        )
-
-    def connect(
-        self, address: str | None = None, **options: Unpack[ThreadOptions]
-    ) -> Self:
-        """Connect, and wait until main has said welcome.
-
-        Nothing happens if there is a connection to that address (options that would
-        change it are named in the log). After a connection has
-        ended this begins a new session; listeners and handlers stay registered.
-
-        Args:
-            address: as for `IpcRenderer`. None: what was said there.
-            **options: as for `IpcRenderer`, in place of what was said there.
-
-        Returns:
-            This object.
-
-        Raises:
-            ConnectionClosed: there is no main process, or it does not want us now.
-            AccessDenied: this renderer may not come in.
-            IpcError: there is a connection to another address.
-        """
-        if self._pid != os.getpid():
-            self._begin()
-        settings = self._settings.changed(address, options)
-        deadline = Deadline(settings.connect_timeout)
-        with self._alone(deadline):
-            previous = self._connection
-            if previous is not None and previous.error is None:
-                if previous.address != settings.target:
-                    raise texts.elsewhere(previous.address)
-                self._settings.warn_of_late(settings)
-                return self
-            if previous is not None:
-                previous.wait_over(deadline)
-            self._closed.clear()
-            self._settings = settings
-            self._connection = None
-            self._connection = self._open(self._patience(_FOR_EVER))
-        return self
-
-    def _line(self, deadline: Deadline = _FOR_EVER) -> Connection:
-        """Return the connection; the first use opens it."""
-        connection = self._connection
-        if self._pid != os.getpid():
-            raise texts.forked(self._pid)
-        if connection is not None:
-            return connection
-        if self._closed.is_set():
-            raise texts.closed_for_good()
-        with self._alone(deadline):
-            if self._connection is None:
-                self._connection = self._open(self._patience(deadline))
-            return self._connection
-
-    @contextmanager
-    def _alone(self, deadline: Deadline) -> Generator[None]:
-        """Let one thread connect, and not what interrupts it."""
-        left = -1.0 if deadline.left is None else deadline.left
-        if not self._opening.acquire(timeout=left):
-            raise texts.no_main(self._settings.target, deadline.timeout or 0.0)
-        try:
-            if self._attempt is not None:
-                raise IpcError("not possible here: it interrupted connect()")
-            yield
-        finally:
-            self._opening.release()
-
-    def _open(self, patience: ThreadPatience) -> Connection:
-        while True:
-            connection, dispatcher = self._start()
-            self._attempt = connection
-            try:
-                if not connection.wait_opened(patience.first_doubt):
-                    patience.doubt()
-                    connection.wait_opened(patience.deadline)
-            finally:
-                self._attempt = None
-                if not connection.opened:
-                    connection.cut()
-            if connection.opened:
-                return self._opened(connection, dispatcher)
-            patience.pause(connection.error)
-
-    def _start(self) -> tuple[Connection, ThreadDispatcher]:
-        settings = self._settings
-        dispatcher = ThreadDispatcher(
-            self.table,
-            self._reports,
-            default=settings.default,
-            hand_over=settings.dispatch,
-            at_end=self._hooks.disconnect,
-            before=self._dispatcher,
-        )
-        session, address = settings.session(), settings.target
-        try:
-            connection = Connection(self._carrier(), session, dispatcher, address)
-        except RuntimeError as error:  # the interpreter starts no thread any more
-            text = f"cannot connect to {address}: {error}"
-            raise ConnectionClosed(text, "not-sent") from error
-        return connection, dispatcher
-
-    def _carrier(self) -> Carrier:
-        return grpc_carrier(self._settings)
-
-    def _opened(
-        self, connection: Connection, dispatcher: ThreadDispatcher
-    ) -> Connection:
-        self._dispatcher = dispatcher
-        lifetime.connected(connection.address, self._leave)
-        dispatcher.serve(connection)
-        self._one_shots.close()
-        logger.info("connected to main at %s as %d", connection.address, connection.id)
-        return connection
 
     # ---- sending ---------------------------------------------------------------------
 
@@ -238,7 +104,8 @@ class IpcRenderer(Channels):
         """Send an event to main's listeners on a channel.
 
         Returns as soon as it is on its way. Events, sync messages and invokes arrive in
-        the order of their lane, each once, as long as the connection lasts.
+        the order of their lane, each once, as long as the session lasts. Without a
+        link they wait for the next one.
         While main has not consumed a full window of them (65,536 messages or 64 MiB),
         this waits.
 
@@ -349,12 +216,6 @@ class IpcRenderer(Channels):
             and self._pid == os.getpid()
         )
 
-    def _patience(self, deadline: Deadline) -> ThreadPatience:
-        seconds = self._settings.connect_timeout
-        if deadline.timeout is not None:
-            seconds = min(seconds, deadline.timeout)
-        return ThreadPatience(self.address, seconds, self._closed)
-
     def _send_sync_unary(
         self, channel: str, /, *args: object, timeout: float | None = 30.0
     ) -> Any:
@@ -427,6 +288,7 @@ class IpcRenderer(Channels):
         """Wait until main has consumed what was sent, say goodbye, and disconnect.
 
         Both together take 10 s at most; what main has not confirmed then is logged.
+        While the link to main is looked for, nothing is waited for.
         Listeners get what arrived before, calls under way fail with `ConnectionClosed`.
         Nothing happens if there is no connection. Afterwards only `connect` opens one.
         In a signal handler that interrupts this object it goes on behind the handler.
@@ -442,7 +304,10 @@ class IpcRenderer(Channels):
             threading.Thread(target=self.close, name="electron-ipc close").start()
             return
         self._one_shots.close()
-        count = self._leave(_FLUSH_S, _PART_S)
+        if self.is_connected():
+            count = self._leave(_FLUSH_S, _PART_S)
+        else:
+            count = self._leave(0.0, _PART_UNLINKED_S)
         if count:
             text = "main at %s has not confirmed %s sent to it"
             logger.warning(text, self.address, texts.how_many(count))
@@ -477,10 +342,6 @@ class IpcRenderer(Channels):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        state = f"is {self.id}" if self.is_connected() else "not connected"
-        return f"<IpcRenderer at {self.address}, {state}>"
 
     def _stay(self) -> IpcError | None:
         """Wait if there is something to listen for; return why that was cut short."""

@@ -14,10 +14,12 @@ from tests.support.processes import run_python
 
 MAIN = """
     import array, asyncio, datetime, re
+    from collections import defaultdict
     from mainproc import RemoteError, app, ipc
 
     seen, listeners = [], []
-    came, begun, cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    came = asyncio.Event()
+    marks = defaultdict(asyncio.Event)
 
     @app.on("web-contents-created")
     def _(contents):
@@ -73,22 +75,16 @@ MAIN = """
         raise ValueError("two\\nlines, and \\x1b[31mred")
 
     @ipc.handle("slow")
-    async def _(event):
-        begun.set()
+    async def _(event, name):
+        marks["begun", name].set()
         try:
             await asyncio.Event().wait()
         finally:
-            cancelled.set()
+            marks["cancelled", name].set()
 
-    @ipc.handle("begun")
-    async def _(event):
-        await begun.wait()
-        begun.clear()
-
-    @ipc.handle("cancelled")
-    async def _(event):
-        await cancelled.wait()
-        cancelled.clear()
+    @ipc.handle("marked")
+    async def _(event, *mark):
+        await marks[mark].wait()
 
     @ipc.handle("values")
     def _(event):

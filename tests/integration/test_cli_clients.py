@@ -221,11 +221,10 @@ def test_3_when_main_dies(tmp_path: Path) -> None:
 
 
 def test_4_when_it_takes_too_long(main: RunningMain, page: IpcRenderer) -> None:
-    code, out, err = client(main.address, "invoke", "slow", "--timeout", "0.2")
+    code, out, err = client(main.address, "invoke", "slow", "one", "--timeout", "0.2")
     assert (code, out) == (4, "")
     assert err == "mainproc: no reply to 'slow' within 0.2 s\n"
-    page.invoke("begun").result(PATIENCE)
-    page.invoke("cancelled").result(PATIENCE)
+    page.invoke("marked", "cancelled", "one").result(PATIENCE)
     code, out, err = client(main.address, "send-sync", "silent", "--timeout=0.2")
     assert (code, out) == (4, "")
     # In the words of whoever was first to find out.
@@ -246,12 +245,12 @@ def test_4_when_main_does_nothing_at_all(tmp_path: Path) -> None:
 
 
 def test_130_for_ctrl_c(main: RunningMain, page: IpcRenderer) -> None:
-    with running_client(main.address, "invoke", "slow") as process:
-        page.invoke("begun").result(PATIENCE)
+    with running_client(main.address, "invoke", "slow", "two") as process:
+        page.invoke("marked", "begun", "two").result(PATIENCE)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=PATIENCE) == ("", "")
         assert process.returncode == 130
-    page.invoke("cancelled").result(PATIENCE)
+    page.invoke("marked", "cancelled", "two").result(PATIENCE)
 
 
 # ---- standard output -----------------------------------------------------------------

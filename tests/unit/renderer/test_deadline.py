@@ -13,7 +13,7 @@ from renderer.deadline import Deadline, next_item
 
 @pytest.fixture(autouse=True)
 def thin_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline, "_SLICE_S", 0.001)
+    monkeypatch.setattr(deadline, "SLICE_S", 0.001)
 
 
 def test_an_item_ends_the_waiting_in_whichever_slice() -> None:

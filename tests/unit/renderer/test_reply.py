@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.deadline import SLICE_S
 from renderer.reply import Reply
 from renderer.wire.errors import (
     ConnectionClosed,
@@ -64,6 +65,21 @@ def test_a_result_that_cannot_be_read_is_an_error() -> None:
     with pytest.raises(DataCloneError):
         reply.result()
     assert isinstance(reply.exception(), DataCloneError)
+
+
+def test_waiting_is_cut_into_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or Ctrl-C would be lost that comes while the thread is about to sleep."""
+    reply, waits = make(), list[float | None]()
+
+    def wait(_: threading.Condition, timeout: float | None = None) -> bool:
+        waits.append(timeout)
+        if len(waits) == 3:
+            reply.replied(result(LIST))
+        return len(waits) == 3
+
+    monkeypatch.setattr(threading.Condition, "wait", wait)
+    assert reply.result() == [1]
+    assert waits == [SLICE_S] * 3
 
 
 def test_a_failure_is_raised() -> None:

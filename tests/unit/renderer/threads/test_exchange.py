@@ -39,27 +39,28 @@ class Wire:
         self.link = Link()
         self.exchange = Exchange(Session(Role.RENDERER, limits=limits))
         self.main = Session(Role.MAIN, admission=Admission(b"secret", "s", 1))
-        hello = self.exchange.next_frame()
+        self.feed = self.exchange.attach()
+        hello = self.feed.next_frame()
         assert hello is not None
         epoch = self.main.accept(parse_hello(hello))
         assert epoch is not None
         self.epoch = epoch
         self.main.receive(epoch, hello, 0.0)
-        assert self.exchange.next_frame() is None
+        assert self.feed.next_frame() is None
         self.exchange.begin(self.link)
         self.down()
         self.up()
 
     def up(self) -> list[bytes]:
         """Let the writer write until it rests."""
-        frames = list(iter(self.exchange.next_frame, None))
+        frames = list(iter(self.feed.next_frame, None))
         for frame in frames:
             self.main.receive(self.epoch, frame, 0.0)
         return frames
 
     def down(self) -> None:
         while (frame := self.main.next_frame(0.0)) is not None:
-            self.exchange.receive(frame)
+            self.exchange.receive(self.feed.epoch, frame)
 
     def send_down(self) -> None:
         self.main.put(messages.event("x", []))
@@ -85,7 +86,7 @@ def test_a_resting_writer_is_woken_once(wire: Wire) -> None:
 
 def test_a_writer_that_is_not_resting_is_not_woken(wire: Wire) -> None:
     wire.exchange.send(messages.event("x", []))
-    assert wire.exchange.next_frame() is not None  # and writes it
+    assert wire.feed.next_frame() is not None  # and writes it
     wire.exchange.send(messages.event("x", []))
     assert wire.link.wakes == 1
     assert len(wire.up()) == 1

@@ -1,0 +1,240 @@
+"""A renderer's connection: opened when it is needed, one at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final, Self, Unpack
+
+from renderer import texts
+from renderer.carrier import Carrier
+from renderer.deadline import Deadline
+from renderer.ipc_renderer import Channels
+from renderer.patience import ThreadPatience
+from renderer.settings import ThreadOptions, ThreadSettings
+from renderer.threads import lifetime
+from renderer.threads.connection import Connection
+from renderer.threads.dispatcher import ThreadDispatcher
+from renderer.threads.one_shot import OneShots
+from renderer.wire.errors import ConnectionClosed, IpcError
+
+logger = logging.getLogger("ipc.renderer")
+
+FOR_EVER: Final = Deadline(None)
+ATTEMPT_S: Final = 10.0
+"""How long main may take to welcome a link."""
+
+
+class Connected(Channels):
+    """What has a connection to main, or can have one.
+
+    Args:
+        settings: where main is, and what to tell it.
+    """
+
+    def __init__(self, settings: ThreadSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._opening = threading.RLock()  # held while connecting
+        self._attempt: Connection | None = None  # to connect, under way
+        self._connection: Connection | None = None
+        self._dispatcher: ThreadDispatcher | None = None
+        self._one_shots = OneShots(self._carrier)
+        self._closed = threading.Event()
+
+    # ---- connecting ------------------------------------------------------------------
+
+    @property
+    def id(self) -> int | None:
+        """The `WebContents.id` of this renderer in main; None while not connected."""
+        connection = self._connection
+        if connection is None or not self.is_connected():
+            return None
+        return connection.id
+
+    @property
+    def address(self) -> str:
+        """Where main is, or is looked for."""
+        connection = self._connection
+        return self._settings.target if connection is None else connection.where
+
+    def is_connected(self) -> bool:
+        """Tell whether there is an open connection; not while it is looked for."""
+        connection = self._connection
+        return connection is not None and connection.linked and self._is_alive()
+
+    def _is_alive(self) -> bool:
+        """Tell whether there is a connection that is open, or looked for."""
+        connection = self._connection
+        return (
+            connection is not None
+            and connection.opened
+            and connection.error is None
+            and self._pid == os.getpid()
+        )
+
+    def connect(
+        self, address: str | None = None, **options: Unpack[ThreadOptions]
+    ) -> Self:
+        """Connect, and wait until main has said welcome.
+
+        Nothing happens if there is a connection to that address (options that would
+        change it are named in the log); one that is looked for is waited for. After a
+        connection has ended this begins a new session; listeners and handlers stay
+        registered.
+
+        Args:
+            address: as for `IpcRenderer`. None: what was said there.
+            **options: as for `IpcRenderer`, in place of what was said there.
+
+        Returns:
+            This object.
+
+        Raises:
+            ConnectionClosed: there is no main process, or it does not want us now. A
+                connection that is looked for goes on being so.
+            AccessDenied: this renderer may not come in.
+            IpcError: there is a connection to another address.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        settings = self._settings.changed(address, options)
+        deadline = Deadline(settings.connect_timeout)
+        with self._alone(deadline):
+            previous = self._connection
+            if previous is not None and previous.error is None:
+                if previous.address != settings.target:
+                    raise texts.elsewhere(previous.address)
+                self._settings.warn_of_late(settings)
+                if not previous.wait_linked(deadline):
+                    raise texts.no_main(settings.target, settings.connect_timeout)
+                if previous.error is None:
+                    return self
+            if previous is not None:
+                previous.wait_over(deadline)
+            self._closed.clear()
+            self._settings = settings
+            self._connection = None
+            self._connection = self._open(self._patience(FOR_EVER))
+        return self
+
+    def _line(self, deadline: Deadline = FOR_EVER) -> Connection:
+        """Return the connection; the first use opens it."""
+        connection = self._connection
+        if self._pid != os.getpid():
+            raise texts.forked(self._pid)
+        if connection is not None:
+            return connection
+        if self._closed.is_set():
+            raise texts.closed_for_good()
+        with self._alone(deadline):
+            if self._connection is None:
+                self._connection = self._open(self._patience(deadline))
+            return self._connection
+
+    @contextmanager
+    def _alone(self, deadline: Deadline) -> Generator[None]:
+        """Let one thread connect, and not what interrupts it."""
+        left = -1.0 if deadline.left is None else deadline.left
+        if not self._opening.acquire(timeout=left):
+            raise texts.no_main(self._settings.target, deadline.timeout or 0.0)
+        try:
+            if self._attempt is not None:
+                raise IpcError("not possible here: it interrupted connect()")
+            yield
+        finally:
+            self._opening.release()
+
+    def _open(self, patience: ThreadPatience) -> Connection:
+        while True:
+            connection, dispatcher = self._start()
+            self._attempt = connection
+            try:
+                if not connection.wait_opened(patience.first_doubt):
+                    patience.doubt()
+                    connection.wait_opened(patience.deadline)
+            finally:
+                self._attempt = None
+                if not connection.opened:
+                    connection.cut()
+            if connection.opened:
+                return self._opened(connection, dispatcher)
+            patience.pause(connection.error)
+
+    def _leave(self, flush_s: float, part_s: float) -> int:
+        """End the connection; return how many messages main has not confirmed."""
+        raise NotImplementedError
+
+    def _start(self) -> tuple[Connection, ThreadDispatcher]:
+        settings = self._settings
+        dispatcher = ThreadDispatcher(
+            self.table,
+            self._reports,
+            default=settings.default,
+            hand_over=settings.dispatch,
+            at_end=self._hooks.disconnect,
+            before=self._dispatcher,
+        )
+        session, address = settings.session(), settings.target
+        try:
+            connection = Connection(
+                self._way,
+                session,
+                dispatcher,
+                address,
+                self._hooks,
+                settings.connect_timeout or ATTEMPT_S,
+            )
+        except RuntimeError as error:  # the interpreter starts no thread any more
+            text = f"cannot connect to {address}: {error}"
+            raise ConnectionClosed(text, "not-sent") from error
+        return connection, dispatcher
+
+    def _way(self, address: str) -> Carrier:
+        """Open a way to main: where it was, or at an address that it has named."""
+        if not address:
+            return self._carrier()
+        return _carrier(self._settings.changed(address, {}))
+
+    def _carrier(self) -> Carrier:
+        return _carrier(self._settings)
+
+    def _opened(
+        self, connection: Connection, dispatcher: ThreadDispatcher
+    ) -> Connection:
+        self._dispatcher = dispatcher
+        lifetime.connected(connection.address, self._leave)
+        dispatcher.serve(connection)
+        self._one_shots.close()
+        logger.info("connected to main at %s as %d", connection.address, connection.id)
+        return connection
+
+    def _patience(self, deadline: Deadline) -> ThreadPatience:
+        seconds = self._settings.connect_timeout
+        if deadline.timeout is not None:
+            seconds = min(seconds, deadline.timeout)
+        return ThreadPatience(self.address, seconds, self._closed)
+
+    def __repr__(self) -> str:
+        state = "reconnecting" if self._is_alive() else "not connected"
+        if (id := self.id) is not None:
+            state = f"is {id}"
+        return f"<IpcRenderer at {self.address}, {state}>"
+
+
+def _carrier(settings: ThreadSettings) -> Carrier:
+    target = settings.grpc_target()
+    # Here and not above: importing this module must load no grpc.
+    from renderer.grpc_link import GrpcCarrier
+
+    return GrpcCarrier(target, token=settings.bearer, dead_after=settings.dead_after)
+
+
+__all__ = ("FOR_EVER", "Connected")

@@ -1,0 +1,145 @@
+"""From the end of one link to the Welcome on the next, or to the end of patience."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import random
+from time import monotonic
+from typing import Final, final
+
+from renderer import texts
+from renderer.carrier import LinkBroken
+from renderer.hooks import Hook, Hooks, call
+from renderer.threads.clock import Alarm, Clock
+from renderer.threads.links import Links
+from renderer.threads.outage import Outage
+from renderer.wire.errors import IpcError, LocalProtocolError
+from renderer.wire.events import Detached
+from renderer.wire.link import Fate
+from renderer.wire.session import Session
+
+logger = logging.getLogger("ipc.renderer")
+
+_ATTEMPT_S: Final = 10.0
+"""How long main may take to welcome a link, unless the program is less patient."""
+_END_LINK_S: Final = 1.0
+"""How long main may take to end a link that it has asked us to leave."""
+
+
+@final
+class Reconnecting:
+    """Looks for main again, on the reader's thread, and tells of it.
+
+    Args:
+        links: the links.
+        session: what they carry; only looked at.
+        clock: for what may take too long.
+        hooks: whom to tell.
+        post: has something run where listeners run.
+    """
+
+    def __init__(
+        self,
+        links: Links,
+        session: Session,
+        clock: Clock,
+        hooks: Hooks,
+        post: Callable[[Callable[[], None]], object],
+    ) -> None:
+        self._links = links
+        self._session = session
+        self._clock = clock
+        self._hooks = hooks
+        self._post = post
+        # The address of a main that has spawned us ends with it: where nobody answers,
+        # nobody will.
+        self._mortal = links.settings.spawned
+        self._attempt_s = links.settings.connect_timeout or _ATTEMPT_S
+        self._outage: Outage | None = None
+        self._attempt: Alarm | None = None  # when the present one has taken too long
+
+    def may_help(self, broken: IpcError | None) -> bool:
+        """Tell whether another link may do better after one that ended like this."""
+        if isinstance(broken, LinkBroken):
+            gone = self._mortal and broken.outcome == "not-sent"
+            return broken.fate is not Fate.GIVE_UP and not gone
+        return broken is None
+
+    def lost(self, event: Detached, why: IpcError | None, *, heard: bool) -> None:
+        """Note that no link carries the session.
+
+        Args:
+            event: the session's.
+            why: the status that the link ended with, if it had one.
+            heard: main has asked for it, and the link need not have ended.
+        """
+        links = self._links
+        if self._outage is None:
+            self._outage = Outage(monotonic(), random)
+            links.linked = False
+            patience = (self._session.deadline or 0.0) - monotonic()
+            logger.warning("%s", texts.lost(links.settings.target, why, patience))
+            self._tell(self._hooks.reconnecting)
+        self._outage.wanted = event.retry_after
+        if event.address:
+            links.move(event.address)
+        if heard:
+            links.link.finish()
+            self._clock.call_later(_END_LINK_S, links.link.cut)
+
+    def reach(self, broken: IpcError | None) -> bool:
+        """Begin the next link when it is time; return False if there will be none.
+
+        Args:
+            broken: why the last one ended.
+
+        Raises:
+            ConnectionClosed: it is time to give up.
+        """
+        outage, until = self._outage, self._session.deadline
+        if outage is None or until is None:
+            return False  # it is over already
+        outage.ended(broken)
+        self._settle()
+        pause, left = outage.next_pause(), until - monotonic()
+        if not self._links.pause(min(pause, left)):
+            return False
+        if pause >= left:
+            seconds = monotonic() - outage.since
+            raise texts.gave_up(self._links.settings.target, seconds) from outage.why
+        return self._begin(outage, min(self._attempt_s, left - pause))
+
+    def _begin(self, outage: Outage, seconds: float) -> bool:
+        try:
+            self._links.again(anew=outage.anew)
+        except (LocalProtocolError, RuntimeError) as error:
+            # It was closed just now, or the interpreter ends.
+            logger.debug("no further link: %s", error)
+            return False
+        self._attempt = self._clock.call_later(seconds, self._links.link.cut)
+        return True
+
+    def welcomed(self) -> None:
+        """Note that a link carries the session."""
+        self._settle()
+        self._links.linked = True
+        outage, self._outage = self._outage, None
+        if outage is not None:
+            seconds = monotonic() - outage.since
+            id = self._session.welcome.web_contents_id
+            logger.info("%s", texts.found(self._links.settings.target, id, seconds))
+            self._tell(self._hooks.reconnected)
+
+    def _settle(self) -> None:
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            self._clock.cancel(attempt)
+
+    def _tell(self, hooks: Sequence[Hook]) -> None:
+        for hook in tuple(hooks):
+            self._post(partial(call, hook))
+
+
+__all__ = ("Reconnecting",)
