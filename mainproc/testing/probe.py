@@ -77,7 +77,7 @@ class RendererProbe(Probed, IpcRenderer):
     """
 
     def __init__(self, main: MainThread, *, title: str, url: str) -> None:
-        super().__init__("memory", title=title, url=url)
+        super().__init__("memory", title=title, url=url, reconnect=False)
         self._main = main
         self._links: Links[ThreadEnd] = Links()
         self._record = Record()

@@ -191,6 +191,7 @@ class Connected(Channels):
                 address,
                 self._hooks,
                 settings.connect_timeout or ATTEMPT_S,
+                mortal=settings.spawned,
             )
         except RuntimeError as error:  # the interpreter starts no thread any more
             text = f"cannot connect to {address}: {error}"

@@ -89,6 +89,7 @@ class Connection:
         address: for texts.
         hooks: whom to tell of links that are lost and found.
         attempt_s: seconds that main has to welcome a link that comes back.
+        mortal: main's address ends with main.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Connection:
         address: str,
         hooks: Hooks,
         attempt_s: float,
+        mortal: bool,
     ) -> None:
         self.address = address
         """Where it was to go."""
@@ -119,7 +121,13 @@ class Connection:
         self._closing = False  # it was us who ended it
         self._links = Links(way, self.exchange)
         self._reconnecting = Reconnecting(
-            self._links, self._clock, address, attempt_s, hooks, dispatcher.post
+            self._links,
+            self._clock,
+            address,
+            attempt_s,
+            mortal,
+            hooks,
+            dispatcher.post,
         )
         name = "electron-ipc reader"
         threading.Thread(target=self._read, name=name, daemon=True).start()

@@ -16,7 +16,8 @@ from renderer.reply import Reply
 from renderer.settings import ThreadSettings
 from renderer.threads import lifetime, staying
 from renderer.threads.connected import Connected
-from renderer.threads.connection import DRAIN_S
+from renderer.threads.connection import DRAIN_S, Connection
+from renderer.threads.dispatcher import ThreadDispatcher
 from renderer.threads.lifetime import quiet_interrupts
 from renderer.threads.one_shot import OneShots
 from renderer.tls import TLS
@@ -317,20 +318,26 @@ class IpcRenderer(Connected):
         lifetime.disconnected(self._leave)
         if connection is None or dispatcher is None or connection.over:
             return 0  # what it left unconfirmed was told then
-        deadline = Deadline(flush_s)
-        try:
-            flushed = connection.exchange.flush(deadline)
-            # What main sent in answer is here by now, and is for the listeners.
-            if flushed and not dispatcher.drain(deadline.left or 0.0):
-                logger.warning("not all that main sent was dispatched at the end")
-        except ConnectionClosed:
-            pass  # it is counted below
+        if flush_s:
+            self._flush(connection, dispatcher, Deadline(flush_s))
         connection.say_goodbye()
         if not connection.wait_over(Deadline(part_s)):
             connection.cut()
             connection.wait_over(Deadline(part_s))
         dispatcher.join(part_s)
         return connection.unconfirmed
+
+    @staticmethod
+    def _flush(
+        connection: Connection, dispatcher: ThreadDispatcher, deadline: Deadline
+    ) -> None:
+        try:
+            flushed = connection.exchange.flush(deadline)
+        except ConnectionClosed:
+            return  # it is counted afterwards
+        # What main sent in answer is here by now, and is for the listeners.
+        if flushed and not dispatcher.drain(deadline.left or 0.0):
+            logger.warning("not all that main sent was dispatched at the end")
 
     def __enter__(self) -> Self:
         return self

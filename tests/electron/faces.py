@@ -101,7 +101,7 @@ class ThreadsPage(Page):
     program = """
         from renderer import ipc
 
-        ipc.connect()
+        ipc.connect(reconnect=False)
         ipc.send_sync("wait")
     """
 

@@ -382,8 +382,8 @@ def test_mains_goodbye(ipc: IpcRenderer) -> None:
     assert ipc.connect().send_sync("double", 1) == 2
 
 
-def test_killed_main(main: RunningMain, ipc: IpcRenderer) -> None:
-    ended = Heard()
+def test_killed_main(main: RunningMain) -> None:
+    ended, ipc = Heard(), IpcRenderer(main.address, reconnect=False)
     ipc.on_disconnect(lambda: ended.put("disconnected"))
     replies = [ipc.invoke("wait") for _ in range(50)]
     ipc.flush()

@@ -213,6 +213,7 @@ def test_a_script_that_waits_itself(main: RunningMain, script: Script) -> None:
 def test_a_broken_connection_is_exit_3(
     main: RunningMain, script: Script, text: str
 ) -> None:
+    text = text.replace("ipc.send", "ipc.connect(reconnect=False).send")
     with running(main.address, "-m", "renderer", script(text)) as page:
         main.process.kill()
         code, _, err = end_of(page)

@@ -126,7 +126,7 @@ def test_exiting_in_a_program_that_serves_ends_the_program(write: Write) -> None
     ) as process:
         try:
             assert process.stdout is not None
-            page = IpcRenderer(process.stdout.readline().strip())
+            page = IpcRenderer(process.stdout.readline().strip(), reconnect=False)
             reply = page.invoke("x")
             assert reply.exception(PATIENCE) is not None
             page.close()

@@ -184,7 +184,7 @@ def waiting(write: Write) -> Iterator[RunningMain]:
 
 
 def test_killing_main_fails_every_waiting_call(waiting: RunningMain) -> None:
-    ipc = IpcRenderer(waiting.address).connect()
+    ipc = IpcRenderer(waiting.address, reconnect=False).connect()
     try:
         replies = [ipc.invoke("wait") for _ in range(50)]
         assert waiting.next_line() == "all begun"
@@ -210,6 +210,7 @@ def test_killing_a_renderer_cancels_its_handlers(
         """
         from renderer import ipc
 
+        ipc.connect(reconnect=False)
         replies = [ipc.invoke("wait") for _ in range(50)]
         ipc.wait()
         """,
