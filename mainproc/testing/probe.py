@@ -85,7 +85,7 @@ class RendererProbe(Probed, IpcRenderer):
         self._reports.tap = self._take
         self.on_disconnect(self._wake)
 
-    def _carrier(self) -> MemoryCarrier:
+    def _carrier(self, settings: object) -> MemoryCarrier:
         return MemoryCarrier(self._main, self._links.add)
 
     @property

@@ -11,6 +11,7 @@ from typing import Final, Self, Unpack
 
 from renderer import texts
 from renderer.carrier import Carrier
+from renderer.carriers import grpc_carrier
 from renderer.deadline import Deadline
 from renderer.ipc_renderer import Channels
 from renderer.patience import ThreadPatience
@@ -24,8 +25,6 @@ from renderer.wire.errors import ConnectionClosed, IpcError
 logger = logging.getLogger("ipc.renderer")
 
 FOR_EVER: Final = Deadline(None)
-ATTEMPT_S: Final = 10.0
-"""How long main may take to welcome a link."""
 
 
 class Connected(Channels):
@@ -46,7 +45,7 @@ class Connected(Channels):
         self._attempt: Connection | None = None  # to connect, under way
         self._connection: Connection | None = None
         self._dispatcher: ThreadDispatcher | None = None
-        self._one_shots = OneShots(self._carrier)
+        self._one_shots = OneShots(lambda: self._carrier(self._settings))
         self._closed = threading.Event()
 
     # ---- connecting ------------------------------------------------------------------
@@ -182,30 +181,18 @@ class Connected(Channels):
             at_end=self._hooks.disconnect,
             before=self._dispatcher,
         )
-        session, address = settings.session(), settings.target
+        session = settings.session()
         try:
             connection = Connection(
-                self._way,
-                session,
-                dispatcher,
-                address,
-                self._hooks,
-                settings.connect_timeout or ATTEMPT_S,
-                mortal=settings.spawned,
+                self._carrier, settings, session, dispatcher, self._hooks
             )
         except RuntimeError as error:  # the interpreter starts no thread any more
-            text = f"cannot connect to {address}: {error}"
+            text = f"cannot connect to {settings.target}: {error}"
             raise ConnectionClosed(text, "not-sent") from error
         return connection, dispatcher
 
-    def _way(self, address: str) -> Carrier:
-        """Open a way to main: where it was, or at an address that it has named."""
-        if not address:
-            return self._carrier()
-        return _carrier(self._settings.changed(address, {}))
-
-    def _carrier(self) -> Carrier:
-        return _carrier(self._settings)
+    def _carrier(self, settings: ThreadSettings) -> Carrier:
+        return grpc_carrier(settings)
 
     def _opened(
         self, connection: Connection, dispatcher: ThreadDispatcher
@@ -228,14 +215,6 @@ class Connected(Channels):
         if (id := self.id) is not None:
             state = f"is {id}"
         return f"<IpcRenderer at {self.address}, {state}>"
-
-
-def _carrier(settings: ThreadSettings) -> Carrier:
-    target = settings.grpc_target()
-    # Here and not above: importing this module must load no grpc.
-    from renderer.grpc_link import GrpcCarrier
-
-    return GrpcCarrier(target, token=settings.bearer, dead_after=settings.dead_after)
 
 
 __all__ = ("FOR_EVER", "Connected")

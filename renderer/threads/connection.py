@@ -16,15 +16,16 @@ from functools import partial
 from typing import Any, Final, Protocol, final
 
 from renderer import texts
-from renderer.carrier import LinkBroken
+from renderer.carrier import Carrier, LinkBroken
 from renderer.deadline import Deadline, next_item, no_reply
 from renderer.hooks import Hooks, call
 from renderer.reply import Reply, SyncAnswer
+from renderer.settings import ThreadSettings
 from renderer.threads.beside import Beside
 from renderer.threads.calls import Calls
 from renderer.threads.clock import Clock
 from renderer.threads.exchange import Exchange
-from renderer.threads.links import Links, Way
+from renderer.threads.links import Links
 from renderer.threads.reconnecting import Reconnecting
 from renderer.wire import events, messages
 from renderer.wire.errors import (
@@ -83,26 +84,22 @@ class Connection:
     """A session and its links, from the first Hello to the end of all.
 
     Args:
-        way: opens the ways to main.
+        carrier: opens the way to the main that settings name, once for each link.
+        settings: where main is at first.
         session: a new session.
         dispatcher: who runs listeners and callbacks.
-        address: for texts.
         hooks: whom to tell of links that are lost and found.
-        attempt_s: seconds that main has to welcome a link that comes back.
-        mortal: main's address ends with main.
     """
 
     def __init__(
         self,
-        way: Way,
+        carrier: Callable[[ThreadSettings], Carrier],
+        settings: ThreadSettings,
         session: Session,
         dispatcher: Dispatcher,
-        address: str,
         hooks: Hooks,
-        attempt_s: float,
-        mortal: bool,
     ) -> None:
-        self.address = address
+        self.address = settings.target
         """Where it was to go."""
         self.opened = False
         """Welcome was heard."""
@@ -119,15 +116,10 @@ class Connection:
         self._dispatcher = dispatcher
         self._hooks = hooks
         self._closing = False  # it was us who ended it
-        self._links = Links(way, self.exchange)
+        self._broken: IpcError | None = None  # how the last link has ended
+        self._links = Links(carrier, settings, self.exchange)
         self._reconnecting = Reconnecting(
-            self._links,
-            self._clock,
-            address,
-            attempt_s,
-            mortal,
-            hooks,
-            dispatcher.post,
+            self._links, session, self._clock, hooks, dispatcher.post
         )
         name = "electron-ipc reader"
         threading.Thread(target=self._read, name=name, daemon=True).start()
@@ -145,7 +137,7 @@ class Connection:
     @property
     def where(self) -> str:
         """The address where main is, or is looked for."""
-        return self._links.address or self.address
+        return self._links.settings.target
 
     @property
     def packed(self) -> bool:
@@ -308,9 +300,10 @@ class Connection:
         """Let another link carry the session on; False if none can."""
         if not (self._session.resumable and self._reconnecting.may_help(broken)):
             return False
+        self._broken = broken
         for event in self.exchange.cut():
             self._note(event)
-        return self._reconnecting.reach(broken, self._session.deadline)
+        return self._reconnecting.reach(broken)
 
     def _receive(self, epoch: int, frame: bytes) -> None:
         for event in self.exchange.receive(epoch, frame):
@@ -338,7 +331,7 @@ class Connection:
                 self.exchange.acked()
                 self.exchange.turned()
             case events.Detached() if self.opened:
-                self._reconnecting.lost(event, heard=heard)
+                self._reconnecting.lost(event, self._broken, heard=heard)
             case events.Gap():
                 self._gap(event)
             case events.Cancelled():
@@ -373,8 +366,9 @@ class Connection:
             told = partial(hook, event.sent_unconfirmed, missing)
             self._dispatcher.post(partial(call, told))
         if not hooks:
-            logger.warning("%s", texts.gap(event.sent_unconfirmed))
-        self._calls.fail_left_behind(str(texts.lost()))
+            missing = event.received_missing
+            logger.warning("%s", texts.gap(event.sent_unconfirmed, missing))
+        self._calls.fail_left_behind(str(texts.started_over()))
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed

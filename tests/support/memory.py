@@ -15,6 +15,7 @@ import grpc
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import IpcRenderer
 from renderer.carrier import Source
+from renderer.settings import ThreadSettings
 from renderer.wire import events, messages
 from renderer.wire.errors import IpcError
 from renderer.wire.frames import parse_hello
@@ -281,7 +282,7 @@ class MemoryRenderer(IpcRenderer):
         super().__init__("memory", **options)
         self._main = main
 
-    def _carrier(self) -> MemoryMain:
+    def _carrier(self, settings: ThreadSettings) -> MemoryMain:
         return self._main
 
 
