@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.absence import Absence
@@ -90,7 +91,7 @@ class Connection:
         self._outlet.turns = self._turns
         self._asks = Asks(home, self.contents, self.send)
         self._epoch: Epoch | None = None  # the present link, if there is one
-        self._absence = Absence(home, self.contents, self._expire)
+        self._absence = Absence(home, self.contents, self.expire)
         self._half_closed = False
         self._settling = False  # somebody waits until nothing more is to be done
         self._broken = False  # the contract, in a way that the session does not see
@@ -195,10 +196,10 @@ class Connection:
         """Another link may take the session over."""
         return self.session.resumable
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Keep the session no longer, if no link carries it."""
         with self._outlet.lock:
-            self.session.tick(self._home.loop.time())
-        self._absence.limit(self.session.deadline)  # a timer may come a little early
+            self.session.tick(inf)
         self._handle_events()
 
     def _handle_events(self) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, final
+from typing import Any, Self, Unpack, final
 
 from mainproc.ipc_main import IpcMain
 from mainproc.testing.links import AioEnd, MainEnd
@@ -13,6 +13,7 @@ from mainproc.testing.mains import Main, on_this_loop
 from mainproc.testing.probed import Links, Probed
 from mainproc.testing.record import Record, raise_what, still_running, unsettled
 from renderer.aio import IpcRenderer
+from renderer.settings import Options
 from renderer.wire.errors import ConnectionClosed
 from renderer.wire.events import Arrived
 
@@ -23,18 +24,19 @@ class MemoryAioCarrier:
 
     Args:
         main: on the loop that runs.
-        linked: told of the link.
+        links: those of the probe.
     """
 
-    def __init__(self, main: Main, linked: Callable[[AioEnd], object]) -> None:
+    def __init__(self, main: Main, links: Links[AioEnd]) -> None:
         self._main = main
-        self._linked = linked
+        self._links = links
         self._link: AioEnd | None = None
 
     def open(self) -> AioEnd:
         """Begin a link; see `AioCarrier`."""
+        self._links.check()
         self._link = AioEnd(self._main)
-        self._linked(self._link)
+        self._links.add(self._link)
         return self._link
 
     async def close(self) -> None:
@@ -51,7 +53,7 @@ class AioRendererProbe(Probed, IpcRenderer):
     """
 
     def __init__(self, main: Main, *, title: str, url: str) -> None:
-        super().__init__("memory", title=title, url=url, reconnect=False)
+        super().__init__("memory", title=title, url=url)
         self._main = main
         self._links: Links[AioEnd] = Links()
         self._record = Record()
@@ -60,7 +62,7 @@ class AioRendererProbe(Probed, IpcRenderer):
         self.on_disconnect(self._heard.set)
 
     def _carrier(self, settings: object) -> MemoryAioCarrier:
-        return MemoryAioCarrier(self._main, self._links.add)
+        return MemoryAioCarrier(self._main, self._links)
 
     @property
     def _end(self) -> MainEnd:
@@ -87,7 +89,7 @@ class AioRendererProbe(Probed, IpcRenderer):
         """
         try:
             async with asyncio.timeout(timeout):
-                while not self._record.has(channel) and self.is_connected():
+                while not self._record.has(channel) and self._is_open():
                     self._heard.clear()
                     await self._heard.wait()
         except TimeoutError:
@@ -97,6 +99,10 @@ class AioRendererProbe(Probed, IpcRenderer):
         if not self._record.has(channel):
             raise self._record.lost(channel)
         return self._record.take(channel)
+
+    def _is_open(self) -> bool:
+        connection = self._connection
+        return connection is not None and connection.error is None
 
     def _take(self, event: Arrived) -> None:
         self._record.add(event)
@@ -156,24 +162,33 @@ class AioRendererProbe(Probed, IpcRenderer):
 
     # ---- breaking --------------------------------------------------------------------
 
+    async def connect(
+        self, address: str | None = None, **options: Unpack[Options]
+    ) -> Self:
+        """Connect, also after a cut for good; see `renderer.aio.IpcRenderer`."""
+        self._links.severed = False
+        return await super().connect(address, **options)
+
     async def cut(self, *, resume: bool = True) -> None:
         """Break the link, as a network would; return when both sides know.
 
-        Nobody says goodbye, and what is under way is lost. Waiting calls fail with
-        `ConnectionClosed`, and `contents.is_destroyed()` is true. `connect` comes back
-        as a new renderer. The link is broken when this is called and awaited;
-        cancelling it ends the waiting only.
+        The link is broken when this is called and awaited; cancelling it ends the
+        waiting only.
 
         Args:
-            resume: the renderer may come back to its session. Without effect in this
-                release: no renderer reconnects by itself yet, so each cut ends the
-                session.
+            resume: the renderer comes back to its session by itself, within a tenth of
+                a second. Nothing is lost, calls wait, and `contents` hears
+                "disconnected" and "resumed". False: it does not come back. Nobody says
+                goodbye, what is under way is lost, waiting calls fail with
+                `ConnectionClosed`, and `contents.is_destroyed()` is true. `connect`
+                begins anew, as another renderer.
         """
         link, connection = self._links.current, self._connection
+        self._links.severed = not resume
         link.cut()
+        await link.main_end.over(resume=resume)
         if connection is not None:
-            await connection.wait_over()
-        await link.main_end.over()
+            await (connection.wait_cut() if resume else connection.wait_over())
 
 
 @asynccontextmanager

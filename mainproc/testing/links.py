@@ -57,6 +57,9 @@ class MainEnd:
 
     def _admitted(self, connection: Connection) -> None:
         self.connection = connection
+        before = _ends.get(connection.contents.id)
+        if before is not None:  # it has come back, and this is the same renderer
+            self.raised = before.raised
         self._main.connections.add(connection)
         _ends[connection.contents.id] = self
 
@@ -80,10 +83,16 @@ class MainEnd:
         if self._serving is not None:
             self._serving.cancel()
 
-    async def over(self) -> None:
-        """Wait until main knows that the link has ended."""
+    async def over(self, *, resume: bool) -> None:
+        """Wait until main knows that the link has ended.
+
+        Args:
+            resume: main keeps the session.
+        """
         if self._serving is not None:
             await asyncio.wait([self._serving])
+        if self.connection is not None and not resume:
+            self.connection.expire()
 
     # ---- as a link -------------------------------------------------------------------
 

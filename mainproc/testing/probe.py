@@ -212,7 +212,7 @@ class RendererProbe(Probed, IpcRenderer):
             connection.wait_over(Deadline(_CUT_WITHIN))
         if self._main.main.home.is_here():
             return  # main is told when the listener that does this has returned
-        if not self._main.wait(link.main_end.over(), _CUT_WITHIN):
+        if not self._main.wait(link.main_end.over(resume=resume), _CUT_WITHIN):
             raise IpcTimeout(f"main did not notice the cut; {self._running()}")
 
 

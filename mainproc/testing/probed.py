@@ -8,7 +8,9 @@ from typing import Any, Generic, Protocol, TypeVar, final
 from mainproc.testing.links import MainEnd
 from mainproc.testing.record import Record
 from mainproc.web_contents import WebContents
+from renderer.carrier import LinkBroken
 from renderer.wire.errors import ConnectionClosed
+from renderer.wire.link import Fate
 
 
 class RendererEnd(Protocol):
@@ -25,7 +27,14 @@ class Links(Generic[L]):
     """The links of a probe, as far as they matter."""
 
     def __init__(self) -> None:
+        self.severed = False
+        """No link is made: the last one was cut for good."""
         self._links: list[L] = []
+
+    def check(self) -> None:
+        """Raise LinkBroken if no link is made."""
+        if self.severed:
+            raise LinkBroken("the link was cut for good", "not-sent", Fate.GIVE_UP)
 
     def add(self, link: L) -> None:
         """Note a new link. The one before matters until this one is admitted."""

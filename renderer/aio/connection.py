@@ -434,6 +434,10 @@ class AioConnection:
         """Wait until there is a link, or there will be none."""
         await self._bell.wait_until(lambda: self.connected or self.error is not None)
 
+    async def wait_cut(self) -> None:
+        """Wait until the present link is lost."""
+        await self._bell.wait_until(lambda: not self.connected)
+
     async def wait_over(self) -> None:
         """Wait until there is no link, and there will be none."""
         await self._bell.wait_until(lambda: self.over)

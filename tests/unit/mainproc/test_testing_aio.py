@@ -188,7 +188,7 @@ async def test_settle_names_what_still_runs(ipc: IpcMain) -> None:
         call = page.invoke("handler")
         with pytest.raises(IpcTimeout, match=r"main still runs 'handler', 'listener'$"):
             await page.settle(0.05)
-        await page.cut()
+        await page.cut(resume=False)
         with pytest.raises(ConnectionClosed):
             await call
         assert cancelled == ["handler"]
@@ -210,8 +210,47 @@ async def test_settle_raises_what_a_listener_raised(ipc: IpcMain) -> None:
         await page.settle()
 
 
-@pytest.mark.parametrize("resume", [True, False])
-async def test_a_cut(ipc: IpcMain, resume: bool) -> None:
+async def test_a_cut(ipc: IpcMain) -> None:
+    begun, may_end, told = asyncio.Event(), asyncio.Event(), list[str]()
+
+    @ipc.handle("x")
+    async def _(event: Any) -> str:
+        begun.set()
+        await may_end.wait()
+        return "done"
+
+    @ipc.on("raises")
+    def _(event: Any) -> None:
+        raise ValueError("no")
+
+    async with connected_aio(ipc) as page:
+        contents = page.contents
+        page.on_reconnecting(lambda: told.append("reconnecting"))
+        page.on_reconnected(lambda: told.append("reconnected"))
+        contents.on("disconnected", lambda: told.append("disconnected"))
+        contents.on("resumed", lambda: told.append("resumed"))
+        reply = page.invoke("x")
+        page.send("raises")
+        await begun.wait()
+        await page.cut()
+        assert not page.is_connected()
+        assert not contents.is_connected()
+        assert contents.send("y", 1)
+        may_end.set()
+        assert await reply == "done"
+        assert await page.wait_for("y") == (1,)
+        with pytest.raises(ValueError, match="no"):
+            await page.settle()
+        assert page.contents is contents
+        assert sorted(told) == [
+            "disconnected",
+            "reconnected",
+            "reconnecting",
+            "resumed",
+        ]
+
+
+async def test_a_cut_for_good(ipc: IpcMain) -> None:
     begun, ended = asyncio.Event(), list[str]()
 
     @ipc.handle("x")
@@ -227,14 +266,14 @@ async def test_a_cut(ipc: IpcMain, resume: bool) -> None:
         first = page.contents
         reply = page.invoke("x")
         await begun.wait()
-        await page.cut(resume=resume)
+        await page.cut(resume=False)
         with pytest.raises(ConnectionClosed):
             await reply
         assert first.is_destroyed()
         assert not page.is_connected()
         await page.settle()
         assert sorted(ended) == ["handler", "page"]
-        await page.cut()
+        await page.cut(resume=False)
         await page.connect()
         assert page.contents is not first
         page.contents.send("x", 1)
