@@ -3,7 +3,7 @@ PYTHON ?= python
 BIN := $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("scripts"))')
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint types contract generate docs wire-coverage wheel interop bench soak
+.PHONY: help check test lint types contract generate docs wire-coverage wheel interop bench faults soak
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,6 +41,9 @@ interop: ## foreign clients; what is missing on this machine fails
 
 bench: ## measure, beside what else there is
 	$(PYTHON) -m tests.bench
+
+faults: ## break connections and kill processes; count what is lost: nothing
+	$(PYTHON) -m tests.faults
 
 soak: ## the property tests with fifty times the examples, for an hour or so
 	$(PYTHON) -m pytest --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 tests/property

@@ -25,7 +25,13 @@ from tests.faults.peers.commands import OURS, PEERS
 
 _WRONG: Final = 1
 _INTERRUPTED: Final = 130
-_PROCESSES: Final = ("main-killed", "renderer-killed", "main-stopped")
+_QUICK: Final = ("reset", "cut", "half-close", "mixed", "main-killed")
+_PROCESSES: Final = (
+    "main-killed",
+    "renderer-killed",
+    "main-stopped",
+    "renderer-stopped",
+)
 """Of peers nobody expects that they survive this: their table is about networks."""
 
 
@@ -54,7 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--messages", type=int, help="for each face, each way (10,000; quick: 1,000)"
     )
-    parser.add_argument("--cuts", type=int, help="in all (120; quick: 28)")
+    parser.add_argument("--cuts", type=int, help="in all (120; quick: 24)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="results go there")
     parser.add_argument("--keep", metavar="DIR", type=Path, help="histories stay there")
     names = [kind.name for kind in KINDS]
@@ -70,16 +76,16 @@ def _arguments() -> argparse.Namespace:
 
 
 def _scripts(arguments: argparse.Namespace) -> list[Script]:
-    chosen = arguments.only or [kind.name for kind in KINDS]
+    quick = arguments.quick
+    chosen = arguments.only or (_QUICK if quick else [kind.name for kind in KINDS])
     if arguments.peers and not arguments.only:
         chosen = [name for name in chosen if name not in _PROCESSES]
     kinds = tuple(kind for kind in KINDS if kind.name in chosen)
-    quick = arguments.quick
     return scripts(
         (*OURS, *PEERS) if arguments.peers else OURS,
         kinds,
         messages=arguments.messages or (1_000 if quick else 10_000),
-        cuts=arguments.cuts or (28 if quick else 120),
+        cuts=arguments.cuts or (24 if quick else 120),
         seed=arguments.seed,
     )
 

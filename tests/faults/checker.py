@@ -177,6 +177,7 @@ class _Notices:
     def __init__(self, history: Sequence[Entry]) -> None:
         self._gaps = [entry for entry in history if entry.did == "gap"]
         self._ended = [entry for entry in history if entry.did == "ended"]
+        self._unheard = {e.session for e in history if e.did == "unheard"}
         killed = [entry for entry in history if entry.did == "killed"]
         self.pages = {entry.page for entry in killed if entry.page}
         self.mains = {entry.session for entry in killed if entry.session}
@@ -205,6 +206,8 @@ class _Notices:
         """Tell whether somebody was told of what is missing."""
         if not run.between:
             return False  # whatever was told: it can only be the end of a session
+        if stream.key.session in self._unheard:
+            return not stream.arrived
         if stream.key.page in self.pages:
             return run.tail and any(
                 entry.page == stream.key.page for entry in self._ended

@@ -22,6 +22,7 @@ Did = Literal[
     "completed",  # … which has a result ("ok") or an error
     "gap",  # a renderer was told of a gap
     "ended",  # a program was told that a session is over
+    "unheard",  # a renderer was never told of this session, so not of its end either
     "cut",  # the network was broken, or a process was stopped
     "killed",  # a process was killed
 ]

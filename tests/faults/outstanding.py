@@ -16,7 +16,8 @@ class _Key(NamedTuple):
 class Outstanding:
     """Follows a history: has the last message of each stream come, and each reply?
 
-    The last one is enough: they come in order, and what was lost will not come.
+    The last one is enough: they come in order, and what was lost will not come. After a
+    gap, what was sent before it will not come either.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,6 @@ class Outstanding:
         self._arrived: dict[_Key, int] = {}
         self._calls: set[tuple[_Key, int]] = set()
         self._dead: set[str] = set()  # pages, lives of main, sessions
-        self._unread = 0
 
     def take(self, entry: Entry) -> None:
         """Take note of what happened."""
@@ -32,6 +32,8 @@ class Outstanding:
             self._dead.add(entry.page or entry.session)
         elif entry.did == "ended" and entry.session:
             self._dead.add(entry.session)
+        elif entry.did == "gap":
+            self._give_up(entry.page)
         if not entry.stream:
             return
         session = entry.session if entry.stream == "down" else ""
@@ -49,6 +51,11 @@ class Outstanding:
                 self._calls.discard((key, entry.n))
             case _:
                 pass
+
+    def _give_up(self, page: str) -> None:
+        for key, sent in self._sent.items():
+            if key.page == page and key.stream != "down":
+                self._arrived[key] = sent[-1] if sent else 0
 
     @property
     def settled(self) -> bool:

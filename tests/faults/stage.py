@@ -132,6 +132,7 @@ class Stage:
 
     async def settled(self) -> bool:
         """Wait until all that was accepted has arrived, or nothing more comes."""
+        self.look()
         last = monotonic()
         while not self._outstanding.settled:
             if self.look():

@@ -184,6 +184,14 @@ def test_what_a_killed_main_took_along() -> None:
     assert (found.announced, found.wrong) == (1, 0)
 
 
+def test_who_never_heard_of_a_session_misses_nothing() -> None:
+    unheard = [note("unheard", session="main 1:1")]
+    assert verdict(KILLED_MAIN, sent(1, 2, **DOWN), unheard).announced == 2
+    assert verdict(sent(1, 2, **DOWN), unheard).lost == 2, "both live"
+    found = verdict(KILLED_MAIN, sent(1, 2, **DOWN), arrived(1, **DOWN), unheard)
+    assert found.lost == 1
+
+
 def test_the_page_knows_how_much_never_came() -> None:
     parts = KILLED_MAIN, sent(1, 2, 3, **DOWN), arrived(1, **DOWN)
     assert verdict(*parts, gap(0, missing=2)).wrong == 0

@@ -91,9 +91,7 @@ class Simulation(RuleBasedStateMachine):
             return
         window = world.nature.limits.window_messages
         for end in (world.page, *world.main.ends.values()):
-            # Before Welcome a renderer reckons with the default.
-            early = end is world.page and not end.session.welcome.token
-            assert early or end.session.outbox.outstanding <= window
+            assert end.session.outbox.outstanding <= window
 
     def teardown(self) -> None:
         """When all is well again, everything has arrived, or somebody was told."""

@@ -90,6 +90,8 @@ class World:
     def restart_main(self) -> None:
         """Kill main by SIGKILL: the system resets its connections; start another."""
         self.note("killed", session=self.main.name)
+        for end in self.main.ends.values():
+            end.tell_if_unheard()
         self.main.dead = True
         self.main = Main(self, self.name("main"))
         for wire in self.wires[:]:
@@ -198,7 +200,10 @@ class End:
         args = (self.session_name, n)
         message = messages.event("event", args)
         parcel = messages.call(id, "call", args) if call else message
-        if not self.session.admits(parcel):
+        # Before Welcome a renderer reckons with the default window; not so in here.
+        window = self.world.nature.limits.window_messages
+        full = self.session.outbox.outstanding >= window
+        if full or not self.session.admits(parcel):
             return
         self._n = n
         what = {"session": self.session_name, "stream": self.stream, "n": n}
@@ -336,6 +341,8 @@ class Page(End):
         self.session.receive(wire.epoch, frame, self.world.now)
         if self.session.state is State.OPEN:
             self._delays = iter(())
+            assert wire.end is not None
+            wire.end.heard = True
         self.stir()
 
     def lost(self, wire: Wire) -> None:
@@ -377,6 +384,7 @@ class MainEnd(End):
         super().__init__(world, session, page)
         self._main = main
         self._number = number
+        self.heard = False
 
     @property
     def session_name(self) -> str:
@@ -397,7 +405,13 @@ class MainEnd(End):
     def ended(self, event: events.Ended) -> None:
         # Whoever lives on was given up here: it is as if this session was killed.
         self.note("killed", session=self.session_name)
-        self.note("ended", session=self.session_name, count=event.unconfirmed)
+        self.note("ended", session=self.session_name)
+        self.tell_if_unheard()
+
+    def tell_if_unheard(self) -> None:
+        """Note that Welcome never came: the renderer knows of nothing to miss."""
+        if not self.heard:
+            self.note("unheard", session=self.session_name)
 
     def detached(self) -> None:
         self.wire = None

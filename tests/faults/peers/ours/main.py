@@ -108,7 +108,8 @@ def _(event: IpcMainEvent, n: int) -> None:
 
 
 async def _send(count: int) -> None:
-    for outbound in list(_renderers.values()):
+    # One that was killed is there until its time is over, but nobody waits for it.
+    for outbound in list(_renderers.values())[-1:]:
         await outbound.send(count)
 
 
