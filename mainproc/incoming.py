@@ -90,6 +90,7 @@ class Incoming:
             begin=self._begin,
             on_pause=line.after_turn,
             on_held=self._held_back,
+            on_hasty=self._slowed_down,
         )
         """What waits."""
         self._answers = Answers()
@@ -104,6 +105,14 @@ class Incoming:
             self._contents,
             self.work.running,
         )
+
+    def _slowed_down(self) -> None:
+        logger.warning(
+            "%s sends more than %g messages a second; what is too much waits",
+            self._contents,
+            self._ipc.limits.max_rate,
+        )
+        self._contents.observers.overloaded(self._contents, "in", "", "wait")
 
     # ---- losses ----------------------------------------------------------------------
 

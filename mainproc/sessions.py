@@ -19,6 +19,7 @@ from renderer.wire.errors import (
     AccessDenied,
     ConnectionClosed,
     DataCloneError,
+    Overloaded,
     RemoteProtocolError,
 )
 from renderer.wire.frames import parse_hello, refusal
@@ -89,10 +90,12 @@ class Sessions:
         with self._tracked():
             try:
                 await self._serve(link, invitation, admitted, identity)
-            except RemoteProtocolError as error:
+            except (RemoteProtocolError, Overloaded) as error:
                 logger.warning("refused %s: %s", peer, error)
                 self.ipc.observers.refused(None, error, peer=peer)
-                await link.write(refusal(reasons.PROTOCOL, str(error)))
+                full = isinstance(error, Overloaded)
+                why = reasons.OVERLOADED if full else reasons.PROTOCOL
+                await link.write(refusal(why, str(error)))
             except ConnectionClosed:
                 pass  # nobody is left to read why
 
@@ -161,6 +164,9 @@ class Sessions:
         return reading.result()
 
     def _admit(self, first: bytes, identity: Identity | None) -> Connection:
+        most = self.ipc.limits.max_sessions
+        if len(self._connections) >= most:
+            raise Overloaded(f"main has {most:,} renderers, and takes no more")
         connection = Connection(
             self.ipc,
             first,

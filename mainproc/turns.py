@@ -10,15 +10,18 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, final
 
 from mainproc.home import Home
+from mainproc.rate import Pace, Rate
 from mainproc.unary import UnaryCall
 from mainproc.work import Work
 from renderer.wire.events import Arrived
 from renderer.wire.limits import Limits
 from renderer.wire.session import Session
 
-_LONGEST_TURN: Final = 0.005
+_LONGEST_TURN: Final = 0.002
 """Seconds after which other renderers get the loop, however much waits here."""
-_LOOK_AT_CLOCK_EVERY: Final = 32
+_LOOK_AT_CLOCK_EVERY: Final = 16
+"""Messages between two looks at the clock. The first looks come earlier: who knows how
+long a listener takes?"""
 _LONGEST_BRAKE: Final = 0.1
 """Seconds without an ack after which dispatch goes on although the window is full."""
 
@@ -54,6 +57,7 @@ class Turns:
             of the loop, so that tasks start in order.
         on_pause: called after a turn: when nothing more is dispatched for now.
         on_held: called once, when messages have waited a second because so much runs.
+        on_hasty: called once, when messages wait because too many came in a second.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Turns:
         begin: Callable[[Arrived], bool],
         on_pause: Callable[[], object],
         on_held: Callable[[], object],
+        on_hasty: Callable[[], object],
     ) -> None:
         self._home = home
         self._session = session
@@ -73,6 +78,10 @@ class Turns:
         self._on_pause = on_pause
         self._on_held = on_held
         self._held: TimerHandle | None = None  # the timer for `on_held`; started once
+        self._pace: Pace | None = None
+        if session.limits.max_rate is not None:
+            rate = Rate(session.limits.max_rate, home.loop.time())
+            self._pace = Pace(home, rate, on_due=self.advance, on_hasty=on_hasty)
         self._queue: deque[Arrived] = deque()
         # Sync messages outside the stream: (number to wait for, order, what waits).
         self._unary: list[tuple[int, int, _Unary]] = []
@@ -167,6 +176,8 @@ class Turns:
         self._release_brake()
         if self._held is not None:
             self._held.cancel()
+        if self._pace is not None:
+            self._pace.stop()
         unary, self._unary, self._unary_bytes = self._unary, [], 0
         for _, _, waiting in unary:
             waiting.call.abandon()
@@ -188,13 +199,18 @@ class Turns:
         queue, session, begin = self._queue, self._session, self._begin
         work, clock = self._work, self._home.loop.time
         consume = session.inbox.consume  # no other session ever takes its place here
+        pace = self._pace
         until = clock() + _LONGEST_TURN
-        count = 0
+        count, look = 0, 1
         while True:
             if self._unary and self._unary[0][0] <= session.inbox.ack:
-                if not self._begin_unary():
+                if (pace is not None and pace.holds()) or not self._begin_unary():
                     return
-            elif not queue or ((work.full or session.congested) and self._must_wait()):
+            elif (
+                not queue
+                or ((work.full or session.congested) and self._must_wait())
+                or (pace is not None and pace.holds())
+            ):
                 return
             else:
                 arrived = queue.popleft()
@@ -205,9 +221,11 @@ class Turns:
                     return
                 consume()
             count += 1
-            if not count % _LOOK_AT_CLOCK_EVERY and clock() > until:
-                self._schedule(self.advance)
-                return
+            if count == look:
+                look += min(count, _LOOK_AT_CLOCK_EVERY)
+                if clock() > until:
+                    self._schedule(self.advance)
+                    return
 
     def _begin_unary(self) -> bool:
         waiting = heapq.heappop(self._unary)[2]

@@ -121,7 +121,7 @@ class Work:
 
     def run(self, job: Job, channel: str) -> None:
         """Run a job that never raises on a thread; jobs run concurrently."""
-        self._handlers.run(self._admit(job, channel)[1])
+        self._handlers.run(self._admit(job, channel)[1], self._owner)
 
     def run_in_order(self, job: Job, channel: str) -> None:
         """Run a job that never raises on a thread, after the last such job."""
@@ -133,7 +133,7 @@ class Work:
             if self._order_running:
                 return
             self._order_running = True
-        self._listeners.run(self._run_ordered)
+        self._listeners.run(self._run_ordered, self._owner)
 
     def watch(self, call: Call) -> None:
         """Keep a call that is not settled, so that it can be cancelled."""
@@ -201,7 +201,7 @@ class Work:
             if not self._in_order:
                 self._order_running = False
                 return
-        self._listeners.run(self._run_ordered)
+        self._listeners.run(self._run_ordered, self._owner)
 
     def _ended(self, what: object) -> None:
         self._running.pop(what, None)

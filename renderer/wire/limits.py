@@ -74,6 +74,10 @@ class Limits:
     """Seconds a new link may take to say Hello."""
     max_running: int = 1_000
     """Handlers and listeners that run at once for one renderer."""
+    max_rate: float | None = None
+    """Events and calls of one renderer that main dispatches in a second; None: any."""
+    max_sessions: int = 10_000
+    """Renderers that main serves or keeps at once."""
 
     def __post_init__(self) -> None:
         if self.window_messages < 1 or self.window_bytes < 1:
@@ -84,6 +88,8 @@ class Limits:
             raise ValueError("max_message_bytes of 0 lets nothing through")
         if not 0 <= self.resume_grace <= LONGEST_GRACE:
             raise ValueError(f"resume_grace is 0 to {LONGEST_GRACE:,} seconds")
+        if self.max_rate is not None and not self.max_rate > 0:
+            raise ValueError("a max_rate of 0 lets nothing through")
         if self.batch_messages < 1 or self.batch_bytes < MIN_CHUNK_BYTES:
             raise ValueError(f"a batch is a message, of {MIN_CHUNK_BYTES:,} bytes")
 

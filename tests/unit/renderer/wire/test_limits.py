@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from renderer.wire.limits import (
@@ -38,13 +40,16 @@ def test_a_peer_that_said_nothing_has_the_defaults() -> None:
         {"window_bytes": 0},
         {"max_frame_bytes": MIN_FRAME_BYTES - 1},
         {"max_message_bytes": 0},
+        {"max_rate": 0},
+        {"max_rate": -1},
+        {"max_rate": float("nan")},
         {"batch_messages": 0},
         {"batch_bytes": KIB - 1},
     ],
     ids=str,
 )
-def test_limits_nobody_could_keep_are_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match=r"window|frame|message|batch"):
+def test_limits_nobody_could_keep_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"window|frame|message|batch|rate"):
         Limits(**wrong)
 
 
