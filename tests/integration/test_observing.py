@@ -1,0 +1,131 @@
+"""All that observers are told, over real sockets, on both faces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from mainproc import IpcMain, serve
+from tests.electron.faces import FACES, AsyncioPage, Face, Page, opened
+from tests.faults.proxy import Proxy
+from tests.support.observers import Recorder
+from tests.support.processes import PATIENCE
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - on any thread
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def ipc(recorder: Recorder) -> IpcMain:
+    """A small program: it echoes, adds, fails, and asks back."""
+    ipc = IpcMain()
+    ipc.observe(recorder)
+    ipc.on("echo", lambda event, *args: event.sender.send("echo", *args))
+    ipc.on("sync", lambda event, arg: setattr(event, "return_value", arg))
+    ipc.handle("fail", lambda event: 1 / 0)
+
+    @ipc.handle("add")
+    async def _(event: object, a: int, b: int) -> int:
+        await asyncio.sleep(0)
+        return a + b
+
+    return ipc
+
+
+@pytest.fixture(params=FACES)
+def face(request: pytest.FixtureRequest) -> Face:
+    return FACES[request.param]
+
+
+@pytest.fixture
+async def address(ipc: IpcMain) -> AsyncIterator[str]:
+    async with serve(ipc, listen="127.0.0.1:0") as main:
+        yield main.address
+
+
+async def test_a_conversation(face: Face, address: str, recorder: Recorder) -> None:
+    async with opened(face, address) as page:
+        page.ipc.handle("name", lambda: "left")
+        echo = page.inbox("echo")
+        await page.send("echo", 1)
+        assert await echo.next() == (1,)
+        assert await page.send_sync("sync", 2) == 2
+        assert await page.invoke("add", 1, 2) == 3
+        with pytest.raises(Exception, match="division"):
+            await page.invoke("fail")
+        assert await page.contents.invoke("name") == "left"
+        with pytest.raises(Exception, match="No handler"):
+            await page.invoke("nobody")
+    await until(lambda: recorder.of("destroyed"))
+    assert recorder.seen == [
+        ("connected",),
+        ("in", "event", "echo"),
+        ("out", "event", "echo"),
+        ("in", "sync", "sync"),
+        ("started", "in", "sync", "sync"),
+        ("out", "reply", ""),
+        ("ended", "sync", "ok", ""),
+        ("in", "invoke", "add"),
+        ("started", "in", "invoke", "add"),
+        ("out", "reply", ""),
+        ("ended", "add", "ok", ""),
+        ("in", "invoke", "fail"),
+        ("started", "in", "invoke", "fail"),
+        ("out", "reply", ""),
+        ("ended", "fail", "error", "ZeroDivisionError"),
+        ("started", "out", "invoke", "name"),
+        ("out", "invoke", "name"),
+        ("in", "reply", ""),
+        ("ended", "name", "ok", ""),
+        ("in", "invoke", "nobody"),
+        ("out", "reply", ""),
+        ("refused", "a renderer", "nobody", "NO_HANDLER"),
+        ("destroyed", "it said goodbye"),
+    ]
+
+
+async def test_a_cut(address: str, recorder: Recorder) -> None:
+    async with (
+        Proxy(address) as proxy,
+        opened(AsyncioPage, proxy.address, reconnect=True) as page,
+    ):
+        assert await page.invoke("add", 1, 2) == 3
+        proxy.reset()
+        assert await page.invoke("add", 3, 4) == 7
+    await until(lambda: recorder.of("destroyed"))
+    assert [seen for seen in recorder.seen if "add" not in seen] == [
+        ("connected",),
+        ("out", "reply", ""),
+        ("disconnected",),
+        ("resumed",),
+        ("out", "reply", ""),
+        ("destroyed", "it said goodbye"),
+    ]
+
+
+async def test_a_renderer_that_was_there_before(
+    face: Face, address: str, ipc: IpcMain
+) -> None:
+    late = Recorder()
+
+    async def add(page: Page) -> None:
+        assert await page.invoke("add", 1, 2) == 3
+
+    async with opened(face, address) as page:
+        await add(page)
+        end = ipc.observe(late)
+        await add(page)
+        end()
+        await add(page)
+    assert late.of("in") == [("invoke", "add")]
+    assert late.of("ended") == [("add", "ok", "")]
