@@ -70,6 +70,8 @@ def options(limits: Limits, dead_after: float = DEAD_AFTER_S) -> list[tuple[str,
         # not hold the other up.
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0),
+        # A stream is resumed by us, and nobody else may say its Hello again.
+        ("grpc.enable_retries", 0),
     ]
 
 
