@@ -105,6 +105,7 @@ class Incoming:
             self._contents,
             self.work.running,
         )
+        self._contents.observers.overloaded(self._contents, "in", "", "wait")
 
     def _slowed_down(self) -> None:
         logger.warning(

@@ -203,6 +203,8 @@ class Outlet:
                 return -1
             gone = session.outbox.put_droppable(parcel, session.peer, channel)
             self.dropped.count += gone
+        if self._observers.each:
+            self._observers.sent(self._contents, parcel)
         self.schedule_flush()
         return gone
 

@@ -14,10 +14,12 @@ from mainproc.children.invitations import Invitation, Invitations
 from mainproc.security.authenticator import Authenticator, Unauthenticated
 from mainproc.security.identity import Credentials, Identity
 from mainproc.sessions import Sessions
+from mainproc.unary import SessionGone
 from renderer.wire.errors import (
     AccessDenied,
     ConnectionClosed,
     IpcError,
+    IpcTimeout,
     RemoteProtocolError,
 )
 from renderer.wire.frames import parse_hello
@@ -120,7 +122,7 @@ class Servicer:
                 link, context.peer(), invitation, identity=identity
             )
         except AccessDenied as error:
-            await _abort(context, error)
+            await self._refuse(context, error)
 
     async def send_sync(self, data: bytes, context: _Context) -> bytes:
         """Dispatch a sync message that comes outside a stream."""
@@ -134,7 +136,7 @@ class Servicer:
             timeout = _time_left(context)
             return await self._sessions.send_sync(data, timeout, invitation, identity)
         except IpcError as error:
-            await _abort(context, error)
+            await self._refuse(context, error)
 
     def _invitation(self, context: _Context) -> Invitation | None:
         if self._invitations is None:
@@ -168,9 +170,10 @@ class Servicer:
             raise Unauthenticated
         return first
 
-
-async def _abort(context: _Context, error: IpcError) -> NoReturn:
-    await context.abort(getattr(grpc.StatusCode, error.status), error.message)
+    async def _refuse(self, context: _Context, error: IpcError) -> NoReturn:
+        if not isinstance(error, IpcTimeout | ConnectionClosed | SessionGone):
+            self._sessions.ipc.observers.refused(None, error, peer=context.peer())
+        await context.abort(getattr(grpc.StatusCode, error.status), error.message)
 
 
 def _credentials(context: _Context) -> Credentials:

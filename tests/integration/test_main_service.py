@@ -369,6 +369,38 @@ async def test_health() -> None:
         await stopping
 
 
+async def test_health_while_main_drains() -> None:
+    statuses = health_pb2.HealthCheckResponse
+    ipc, begun, go_on = IpcMain(), asyncio.Event(), asyncio.Event()
+
+    @ipc.handle("slow")
+    async def _(event: object) -> str:
+        begun.set()
+        await go_on.wait()
+        return "done"
+
+    async with serving(ipc) as (main, channel), raw_page(channel) as page:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest()
+        watch = stub.Watch(request)
+        assert (await watch.read()).status == statuses.SERVING
+        slow = asyncio.ensure_future(page.invoke("slow"))
+        await begun.wait()
+        stopping = asyncio.ensure_future(main.stop(grace=20.0))
+        assert (await watch.read()).status == statuses.NOT_SERVING
+        # It listens and answers still, so that a balancer may look and see.
+        for service in "", "electron_ipc.v1.IpcService":
+            request = health_pb2.HealthCheckRequest(service=service)
+            assert (await stub.Check(request)).status == statuses.NOT_SERVING
+        assert not stopping.done()
+        go_on.set()
+        assert await slow == "done"
+        watch.cancel()
+        await page.until(lambda: page.goodbye is not None)
+        await page.close()
+        await stopping
+
+
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 async def test_reflection(version: str) -> None:
     async with serving(IpcMain()) as (_main, channel):

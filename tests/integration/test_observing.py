@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+import grpc
 import pytest
+from grpc import aio
 
-from mainproc import IpcMain, serve
+from electron_ipc.v1 import ipc_pb2 as pb
+from mainproc import IpcMain, Limits, serve
 from tests.electron.faces import FACES, AsyncioPage, Face, Page, opened
 from tests.faults.proxy import Proxy
+from tests.integration.main_support import RawPage, raw_page, send_sync, serving
 from tests.support.observers import Recorder
 from tests.support.processes import PATIENCE
 
@@ -129,3 +133,62 @@ async def test_a_renderer_that_was_there_before(
         await add(page)
     assert late.of("in") == [("invoke", "add")]
     assert late.of("ended") == [("add", "ok", "")]
+
+
+# ---- who does not come in ------------------------------------------------------------
+
+
+async def test_who_is_refused(recorder: Recorder, ipc: IpcMain) -> None:
+    async with (
+        serve(ipc, listen="127.0.0.1:0", authenticate=lambda _: None) as main,
+        aio.insecure_channel(main.address) as channel,
+    ):
+        page = RawPage(channel)
+        assert await page.code() is grpc.StatusCode.UNAUTHENTICATED
+        with pytest.raises(aio.AioRpcError):
+            await send_sync(page, "sync")
+    assert recorder.seen == [("refused", "somebody", None, "ACCESS_DENIED")] * 2
+
+
+async def test_what_is_refused_outside_a_stream(
+    recorder: Recorder, ipc: IpcMain
+) -> None:
+    async with serving(ipc) as (_, channel), raw_page(channel) as page:
+        for token, key in (b"", "A"), (b"of nobody", "a"):
+            bad = pb.Metadata(key=key)
+            with pytest.raises(aio.AioRpcError):
+                await send_sync(page, "sync", token=token, metadata=[bad])
+    assert recorder.of("refused") == [("somebody", None, "PROTOCOL")]
+    assert not recorder.calls
+
+
+async def test_a_renderer_that_sends_too_much() -> None:
+    recorder, gate = Recorder(), asyncio.Event()
+    ipc = IpcMain(limits=Limits(max_rate=1.0))
+    ipc.observe(recorder)
+
+    @ipc.on("x")
+    async def _(event: object) -> None:
+        await gate.wait()
+
+    async with serving(ipc) as (_main, channel), raw_page(channel) as page:
+        for _i in range(3):
+            await page.send("x")
+        await until(lambda: recorder.of("overloaded"))
+        gate.set()
+    assert recorder.of("overloaded") == [("in", "", "wait")]
+
+
+async def test_events_that_give_way(recorder: Recorder) -> None:
+    ipc = IpcMain(overflow="drop_oldest")
+    ipc.observe(recorder)
+    async with (
+        serving(ipc) as (_, channel),
+        raw_page(channel, acks=True, window_messages=1) as page,
+    ):
+        (contents,) = ipc.web_contents
+        for i in range(4):
+            contents.send("x", i)
+        await until(lambda: page.events())
+    assert recorder.of("out") == [("event", "x")] * 4
+    assert set(recorder.of("overloaded")) == {("out", "x", "drop_oldest")}
