@@ -30,6 +30,7 @@ from mainproc.reminder import remind_at_exit
 from mainproc.runner import Ready, Settings, addresses_of, run_or_exit, serve_main
 from mainproc.security.authenticator import Authenticate
 from mainproc.security.measures import Measures
+from mainproc.security.policy import Policy
 from mainproc.security.tls import TLS
 from mainproc.web_contents import WebContents
 from renderer.reply import Reply
@@ -73,6 +74,7 @@ def run(
     tls: TLS | None = None,
     token_file: str | os.PathLike[str] | None = None,
     authenticate: Authenticate | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
     insecure_plaintext_from_anywhere: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then say Goodbye to all renderers.
@@ -92,6 +94,7 @@ def run(
         tls: as for `serve`, as are the others.
         token_file: so.
         authenticate: so.
+        policy: so.
         insecure_plaintext_from_anywhere: so.
 
     Raises:
@@ -112,6 +115,7 @@ def run(
         token_file=token_file,
         authenticate=authenticate,
         insecure_plaintext_from_anywhere=insecure_plaintext_from_anywhere,
+        policy=policy,
     )
     run_or_exit(ipc, settings)
 
@@ -125,6 +129,7 @@ def serve(
     tls: TLS | None = None,
     token_file: str | os.PathLike[str] | None = None,
     authenticate: Authenticate | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
     insecure_plaintext_from_anywhere: bool = False,
 ) -> AbstractAsyncContextManager[MainProcess]:
     """Serve while a block runs, in a program that has an event loop of its own.
@@ -148,6 +153,8 @@ def serve(
             and of each sync message outside of one; what it returns, an `Identity` or
             its name, is `event.sender.identity`. None refuses, and so does raising. It
             may be `async def`, and then has 10 seconds.
+        policy: what renderers may do, or the TOML file that says it: becomes
+            `ipc.policy`. None: what that is already.
         insecure_plaintext_from_anywhere: listen also where other machines can read and
             send everything.
 

@@ -50,6 +50,7 @@ def admit(ipc: IpcMain, first: bytes, identity: Identity | None = None) -> Admit
         observers=ipc.observers,
         overflow=ipc.overflows,
         identity=identity,
+        permissions=ipc.permissions(identity),
     )
     admission = Admission(
         token=secrets.token_bytes(_TOKEN_BYTES),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
+from mainproc.guard import Allow, check_allow
 from renderer.wire.errors import quote
 from renderer.wire.listeners import Kind, Subscription
 from renderer.wire.registrar import Registrar
@@ -45,10 +46,18 @@ class Channels(Registrar):
 
     @overload
     def on(
-        self, channel: str, listener: Listener, /, *, thread: bool = False
+        self,
+        channel: str,
+        listener: Listener,
+        /,
+        *,
+        thread: bool = False,
+        allow: Allow | None = None,
     ) -> Subscription: ...
     @overload
-    def on(self, channel: str, /, *, thread: bool = False) -> Callable[[_L], _L]: ...
+    def on(
+        self, channel: str, /, *, thread: bool = False, allow: Allow | None = None
+    ) -> Callable[[_L], _L]: ...
 
     def on(
         self,
@@ -57,6 +66,7 @@ class Channels(Registrar):
         /,
         *,
         thread: bool = False,
+        allow: Allow | None = None,
     ) -> Any:
         """Call a listener for every event and sync message on a channel.
 
@@ -71,22 +81,36 @@ class Channels(Registrar):
             listener: called with `(event, *args)`. Without it, a decorator is returned.
             thread: run it on a thread; such listeners of one renderer run one after
                 another, in order.
+            allow: called with the sender, `event.sender`, on main's loop before each
+                call; where it returns False, or raises, the listener is not called. A
+                sync message for which none is left fails with `AccessDenied`.
 
         Returns:
             A `Subscription`; the decorator returns the function unchanged.
 
         Raises:
             TypeError: the channel is no str, or the listener cannot be called, or is an
-                `async def` with `thread`.
+                `async def` with `thread`; or `allow` is one.
         """
-        return self._register("listener", channel, listener, once=False, thread=thread)
+        check_allow(allow)
+        return self._register(
+            "listener", channel, listener, once=False, thread=thread, allow=allow
+        )
 
     @overload
     def once(
-        self, channel: str, listener: Listener, /, *, thread: bool = False
+        self,
+        channel: str,
+        listener: Listener,
+        /,
+        *,
+        thread: bool = False,
+        allow: Allow | None = None,
     ) -> Subscription: ...
     @overload
-    def once(self, channel: str, /, *, thread: bool = False) -> Callable[[_L], _L]: ...
+    def once(
+        self, channel: str, /, *, thread: bool = False, allow: Allow | None = None
+    ) -> Callable[[_L], _L]: ...
 
     def once(
         self,
@@ -95,21 +119,37 @@ class Channels(Registrar):
         /,
         *,
         thread: bool = False,
+        allow: Allow | None = None,
     ) -> Any:
         """Like `on`, for one message: the listener is removed before it is called."""
-        return self._register("listener", channel, listener, once=True, thread=thread)
+        check_allow(allow)
+        return self._register(
+            "listener", channel, listener, once=True, thread=thread, allow=allow
+        )
 
     @overload
     def handle(
-        self, channel: str, handler: Handler, /, *, thread: bool = False
+        self,
+        channel: str,
+        handler: Handler,
+        /,
+        *,
+        thread: bool = False,
+        allow: Allow | None = None,
     ) -> Subscription: ...
     @overload
     def handle(
-        self, channel: str, /, *, thread: bool = False
+        self, channel: str, /, *, thread: bool = False, allow: Allow | None = None
     ) -> Callable[[_H], _H]: ...
 
     def handle(
-        self, channel: str, handler: Handler | None = None, /, *, thread: bool = False
+        self,
+        channel: str,
+        handler: Handler | None = None,
+        /,
+        *,
+        thread: bool = False,
+        allow: Allow | None = None,
     ) -> Any:
         """Answer every `invoke` on a channel with what a handler returns.
 
@@ -122,6 +162,9 @@ class Channels(Registrar):
             channel: what is asked for.
             handler: called with `(event, *args)`. Without it, a decorator is returned.
             thread: run it on a thread of a bounded pool, concurrently.
+            allow: called with the sender, `event.sender`, on main's loop before each
+                call; where it returns False, or raises, the invoke fails with
+                `AccessDenied`.
 
         Returns:
             A `Subscription`; the decorator returns the function unchanged.
@@ -129,24 +172,42 @@ class Channels(Registrar):
         Raises:
             DuplicateHandler: the channel has a handler already.
             TypeError: the channel is no str, or the handler cannot be called, or is an
-                `async def` with `thread`.
+                `async def` with `thread`; or `allow` is one.
         """
-        return self._register("handler", channel, handler, once=False, thread=thread)
+        check_allow(allow)
+        return self._register(
+            "handler", channel, handler, once=False, thread=thread, allow=allow
+        )
 
     @overload
     def handle_once(
-        self, channel: str, handler: Handler, /, *, thread: bool = False
+        self,
+        channel: str,
+        handler: Handler,
+        /,
+        *,
+        thread: bool = False,
+        allow: Allow | None = None,
     ) -> Subscription: ...
     @overload
     def handle_once(
-        self, channel: str, /, *, thread: bool = False
+        self, channel: str, /, *, thread: bool = False, allow: Allow | None = None
     ) -> Callable[[_H], _H]: ...
 
     def handle_once(
-        self, channel: str, handler: Handler | None = None, /, *, thread: bool = False
+        self,
+        channel: str,
+        handler: Handler | None = None,
+        /,
+        *,
+        thread: bool = False,
+        allow: Allow | None = None,
     ) -> Any:
         """Like `handle`, for one invoke: the handler is removed before it is called."""
-        return self._register("handler", channel, handler, once=True, thread=thread)
+        check_allow(allow)
+        return self._register(
+            "handler", channel, handler, once=True, thread=thread, allow=allow
+        )
 
     def add_listener(self, channel: str, listener: Listener, /) -> Subscription:
         """Do the same as `on`."""

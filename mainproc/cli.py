@@ -18,6 +18,7 @@ from mainproc.clients.json_values import FORMS
 from mainproc.config import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 from mainproc.reminder import remind_of_nothing
 from mainproc.runner import Settings, addresses_of, run_main
+from mainproc.security.commands import policy
 from mainproc.security.options import security_options, settings_of
 from renderer.wire.errors import IpcError
 
@@ -75,7 +76,7 @@ def _fill_standard_files() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, policy):
     main.add_command(_command)
 
 

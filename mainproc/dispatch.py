@@ -14,8 +14,11 @@ from typing import Any, Final, Literal
 from mainproc.application import app
 from mainproc.calls import Call, SyncCall
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
+from mainproc.guard import handler_for, listeners_for
 from mainproc.home import Home
 from mainproc.observe.observer import ObservedCall
+from mainproc.security.masks import masked
+from mainproc.security.refusals import refuse
 from mainproc.threads import Threads
 from mainproc.web_contents import WebContents
 from mainproc.work import STARTS_AT_ONCE, Work
@@ -68,6 +71,8 @@ class Dispatcher:
         """Events that arrived on a channel without listener."""
         self.observer: Callable[[BaseException, IpcMainEvent], object] | None = None
         """Told, besides the log, of what listeners raise when no caller hears of it."""
+        self.mask_errors = False
+        """Callers are not told what listeners and handlers raised."""
         self._table = table
         self._default = default
         self._debug = debug
@@ -128,9 +133,16 @@ class Dispatcher:
 
     def event(self, contents: WebContents, channel: str, args: Sequence[Any]) -> bool:
         """Call the listeners of an event."""
+        permissions = contents.permissions
+        if permissions is not None and not permissions.send[channel]:
+            refuse(contents, "send", channel)
+            return False
         listeners = self._listeners(contents, channel)
         if not listeners:
-            self._warn_unheard(contents, channel)
+            if self._is_for_others(contents, channel):
+                refuse(contents, "send", channel)
+            else:
+                self._warn_unheard(contents, channel)
             return False
         event = IpcMainEvent(contents, channel)
         if len(listeners) == 1 and not listeners[0].thread:
@@ -139,9 +151,16 @@ class Dispatcher:
 
     def sync(self, contents: WebContents, call: SyncCall, args: Sequence[Any]) -> bool:
         """Call the listeners of a sync message, which may set its return value."""
+        permissions = contents.permissions
+        if permissions is not None and not permissions.sync[call.channel]:
+            call.refuse(refuse(contents, "sync", call.channel))
+            return False
         listeners = self._listeners(contents, call.channel)
         if not listeners:
-            error = no_listener(call.channel, *self._tables(contents))
+            if self._is_for_others(contents, call.channel):
+                call.refuse(refuse(contents, "sync", call.channel))
+                return False
+            error = no_listener(call.channel, *self._shown_tables(contents))
             call.refuse(error)
             contents.observers.refused(contents, error, call.channel)
             return False
@@ -159,13 +178,23 @@ class Dispatcher:
     def _listeners(
         self, contents: WebContents, channel: str
     ) -> tuple[Registration, ...]:
-        own = contents.own_table
-        listeners = self._table.take(channel)
+        own, table = contents.own_table, self._table
+        if table.guarded or (own is not None and own.guarded):
+            return listeners_for(contents, channel, self._tables(contents))
+        listeners = table.take(channel)
         return listeners if own is None else own.take(channel) + listeners
+
+    def _is_for_others(self, contents: WebContents, channel: str) -> bool:
+        """Tell whether there are listeners, but none for this renderer."""
+        return any(t.guarded and t.count(channel) for t in self._tables(contents))
 
     def _tables(self, contents: WebContents) -> tuple[ListenerTable, ...]:
         own = contents.own_table
         return (self._table,) if own is None else (own, self._table)
+
+    def _shown_tables(self, contents: WebContents) -> tuple[ListenerTable, ...]:
+        """Return those whose names may help a renderer that has mistaken one."""
+        return self._tables(contents) if contents.permissions is None else ()
 
     def _call_all(
         self,
@@ -218,7 +247,7 @@ class Dispatcher:
             returned = await running is not None
         except asyncio.CancelledError as error:
             if call is not None:  # main ends; or it looked at what was cancelled
-                call.listener_raised(error, debug=self._debug)
+                self._tell_caller(call.listener_raised, error)
         except (Exception, SystemExit) as error:
             self._listener_raised(error, event, call)
         finally:
@@ -248,7 +277,7 @@ class Dispatcher:
         self, error: BaseException, event: IpcMainEvent, call: SyncCall | None
     ) -> None:
         if call is not None:
-            call.listener_raised(error, debug=self._debug)
+            self._tell_caller(call.listener_raised, error)
         elif self.observer is not None and self.error_hook is None:
             self.observer(error, event)
         self._report("listener", error, event)
@@ -257,9 +286,16 @@ class Dispatcher:
 
     def invoke(self, contents: WebContents, call: Call, args: Sequence[Any]) -> bool:
         """Call the one handler of an invoke."""
-        handler = self._handler(contents, call.channel)
+        permissions = contents.permissions
+        if permissions is not None and not permissions.invoke[call.channel]:
+            call.refuse(refuse(contents, "invoke", call.channel))
+            return False
+        handler, is_for_others = self._handler(contents, call.channel)
+        if is_for_others:
+            call.refuse(refuse(contents, "invoke", call.channel))
+            return False
         if handler is None:
-            error = no_handler(call.channel, *self._tables(contents))
+            error = no_handler(call.channel, *self._shown_tables(contents))
             if self._first_time("unhandled", call.channel):
                 logger.warning("%s asked in vain: %s", contents, error)
             call.refuse(error)
@@ -274,10 +310,15 @@ class Dispatcher:
             return False
         return self._handle(handler, event, args, call)
 
-    def _handler(self, contents: WebContents, channel: str) -> Registration | None:
-        own = contents.own_table
+    def _handler(
+        self, contents: WebContents, channel: str
+    ) -> tuple[Registration | None, bool]:
+        """Return the handler, and whether there is one, but not for this renderer."""
+        own, table = contents.own_table, self._table
+        if table.guarded or (own is not None and own.guarded):
+            return handler_for(contents, channel, self._tables(contents))
         handler = None if own is None else own.take_handler(channel)
-        return handler or self._table.take_handler(channel)
+        return handler or table.take_handler(channel), False
 
     def _handle(
         self,
@@ -313,7 +354,7 @@ class Dispatcher:
             result = await running
         except asyncio.CancelledError as error:
             # Cancelled by us: settled already. Otherwise the handler did it itself.
-            call.fail(error)
+            self._tell_caller(call.fail, error)
         except (Exception, SystemExit) as error:
             self._handler_raised(error, event, call)
         else:
@@ -345,8 +386,14 @@ class Dispatcher:
     def _handler_raised(
         self, error: BaseException, event: IpcMainInvokeEvent, call: Call
     ) -> None:
-        call.fail(error, debug=self._debug)
+        self._tell_caller(call.fail, error)
         self._report("handler", error, event)
+
+    def _tell_caller(self, tell: Callable[..., object], error: BaseException) -> None:
+        if self.mask_errors:
+            tell(masked(error), debug=False)
+        else:
+            tell(error, debug=self._debug)
 
     # ---- what is worth telling -------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from mainproc.asks import gone, next_id
 from mainproc.observe.asking import asked
+from mainproc.security.refusals import refuse
 from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import IpcError, Overloaded, PayloadTooLarge, quote
@@ -200,6 +201,9 @@ def _parcels(
 
 
 def _sent(contents: WebContents, channel: str, parcel: Parcel) -> bool:
+    if contents.permissions is not None and not contents.permissions.receive[channel]:
+        refuse(contents, "receive", channel)
+        return False
     try:
         if contents.line is None:
             accepted = False
@@ -233,6 +237,9 @@ class _Gathering:
     def ask(self, contents: WebContents, parcel: Parcel, timeout: float | None) -> None:
         """Ask one renderer."""
         try:
+            permissions = contents.permissions
+            if permissions is not None and not permissions.handle[self._channel]:
+                raise refuse(contents, "handle", self._channel)
             if contents.line is None:
                 raise gone(contents)
             ask = partial(

@@ -12,6 +12,8 @@ from mainproc.groups import Group, Groups
 from mainproc.observe.observer import Observer
 from mainproc.observe.observers import Observers
 from mainproc.overflow import Overflow, OverflowPolicy
+from mainproc.security.identity import Identity
+from mainproc.security.policy import Permissions, Policy
 from mainproc.web_contents import WebContents
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
 
@@ -28,6 +30,9 @@ class IpcMain(Channels):
         limits: what renderers may do.
         overflow: what `send` does when a renderer does not keep up: a policy for all
             channels, or policies by pattern; see `overflow`.
+        policy: what renderers may do; None: everything.
+        mask_errors: do not tell renderers what a listener or handler raised, but where
+            main's log has it. A `RemoteError` and `AccessDenied` cross unchanged.
     """
 
     def __init__(
@@ -36,6 +41,8 @@ class IpcMain(Channels):
         default: Callable[[object], object] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         overflow: OverflowPolicy | Mapping[str, OverflowPolicy] = "raise",
+        policy: Policy | None = None,
+        mask_errors: bool = False,
     ) -> None:
         super().__init__()
         self.limits = limits
@@ -44,6 +51,7 @@ class IpcMain(Channels):
         """Converts values that have no form on the wire."""
         self.dispatcher = Dispatcher(self.table, default=default)
         """Calls listeners and handlers (@private)."""
+        self.dispatcher.mask_errors = mask_errors
         self.renderers: set[WebContents] = set()
         """Those that are there (@private)."""
         self.groups = Groups()
@@ -52,8 +60,36 @@ class IpcMain(Channels):
         """Who observes it (@private)."""
         self.overflows = Overflow(overflow)
         """What becomes of events for renderers that do not keep up (@private)."""
+        self._policy = policy
         self.served = False
         """It has been served at least once (@private)."""
+
+    @property
+    def policy(self) -> Policy | None:
+        """What renderers may do; None: everything.
+
+        What it is set to holds at once, also for those that are there.
+        """
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy | None) -> None:
+        self._policy = policy
+        for contents in tuple(self.renderers):
+            contents.permissions = self.permissions(contents.identity)
+
+    def permissions(self, identity: Identity | None) -> Permissions | None:
+        """Return what somebody may do; None: everything (@private)."""
+        return None if self._policy is None else self._policy.permissions(identity)
+
+    @property
+    def mask_errors(self) -> bool:
+        """Renderers are not told what a listener or handler raised."""
+        return self.dispatcher.mask_errors
+
+    @mask_errors.setter
+    def mask_errors(self, mask: bool) -> None:
+        self.dispatcher.mask_errors = mask
 
     @property
     def web_contents(self) -> tuple[WebContents, ...]:

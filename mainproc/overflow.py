@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal, Protocol, final, get_args
 
+from mainproc.patterns import expression
 from renderer.wire.errors import Overloaded, quote
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class Overflow:
         return policy
 
     def _look_up(self, channel: str) -> OverflowPolicy:
-        matching = [p for p in self._patterns if _expression(p).fullmatch(channel)]
+        matching = [p for p in self._patterns if expression(p).fullmatch(channel)]
         return self._patterns[max(matching, key=_length)] if matching else "raise"
 
     def send(
@@ -175,12 +174,6 @@ class Dropped:
 
 def _length(pattern: str) -> tuple[int, bool]:
     return len(pattern) - pattern.count("*"), "*" not in pattern
-
-
-@functools.cache
-def _expression(pattern: str) -> re.Pattern[str]:
-    parts = map(re.escape, pattern.split("*"))
-    return re.compile(".*".join(parts), re.DOTALL)
 
 
 __all__ = ("Dropped", "Line", "Overflow", "OverflowPolicy")

@@ -20,6 +20,7 @@ from mainproc.heap import collect_less_often, keep_freed_memory
 from mainproc.ipc_main import IpcMain
 from mainproc.security.authenticator import Authenticate
 from mainproc.security.measures import Measures
+from mainproc.security.policy import Policy
 from mainproc.security.tls import TLS
 from mainproc.signals import StopSignals
 
@@ -46,6 +47,8 @@ class Settings:
     token_file: str | os.PathLike[str] | None = None
     authenticate: Authenticate | None = None
     insecure_plaintext_from_anywhere: bool = False
+    policy: Policy | str | os.PathLike[str] | None = None
+    mask_errors: bool | None = None
 
     @property
     def measures(self) -> Measures:
@@ -55,6 +58,7 @@ class Settings:
             self.token_file,
             self.authenticate,
             self.insecure_plaintext_from_anywhere,
+            self.policy,
         )
 
 
@@ -135,6 +139,8 @@ async def _serve_until_told(ipc: IpcMain, settings: Settings) -> int:
     _quieten_grpc()
     from mainproc.server import MainProcess
 
+    if settings.mask_errors is not None:
+        ipc.mask_errors = settings.mask_errors
     main = MainProcess(ipc, settings.grace, settings.measures, _trace(settings))
     signals = StopSignals(settings.grace)
     signals.install()

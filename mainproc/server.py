@@ -93,6 +93,9 @@ class MainProcess:
             self._measures.check(address)
         self._authenticator = self._measures.authenticator()
         self._certificate = _server_credentials(self._measures.pems())
+        policy = self._measures.read_policy()
+        if policy is not None:
+            self.ipc.policy = policy
         handler = Servicer(self._sessions, self._authenticator).handler()
         self._server.add_generic_rpc_handlers((handler,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -288,6 +288,7 @@ class Sessions:
             default=ipc.default,
             observers=ipc.observers,
             identity=identity,
+            permissions=ipc.permissions(identity),
         )
         work = ipc.dispatcher.work(
             contents, self._home, ipc.limits.max_running, lambda: None

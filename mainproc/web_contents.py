@@ -29,6 +29,8 @@ from mainproc.observe.asking import asked
 from mainproc.observe.observers import NOBODY, Observers
 from mainproc.overflow import Overflow
 from mainproc.security.identity import Identity
+from mainproc.security.policy import Permissions
+from mainproc.security.refusals import Refusals, refuse
 from renderer.reply import Reply
 from renderer.wire import messages
 from renderer.wire.errors import Overloaded
@@ -143,6 +145,8 @@ class WebContents:
         "overflow",
         "own_table",
         "packed",
+        "permissions",
+        "refusals",
         "title",
         "url",
         "work",
@@ -163,9 +167,14 @@ class WebContents:
         observers: Observers = NOBODY,
         overflow: Overflow = _RAISES,
         identity: Identity | None = None,
+        permissions: Permissions | None = None,
     ) -> None:
         self.id = next(_ids)
         self.identity = identity
+        self.permissions = permissions
+        """What it may do; None: everything (@private)."""
+        self.refusals: Refusals | None = None
+        """What it was refused; None: nothing yet (@private)."""
         self.title = title
         self.url = url
         self.line: Line | None = None
@@ -312,7 +321,8 @@ class WebContents:
                 each other; a large message holds up its own lane only.
 
         Returns:
-            Whether the message was accepted; False if the renderer is destroyed.
+            Whether the message was accepted; False if the renderer is destroyed, or the
+            policy does not let it receive this.
 
         Raises:
             DataCloneError: an argument cannot be carried; nothing was sent.
@@ -325,6 +335,9 @@ class WebContents:
             channel = checked_channel(channel)
         if type(lane) is not int or lane:
             lane = checked_lane(lane)
+        if self.permissions is not None and not self.permissions.receive[channel]:
+            refuse(self, "receive", channel)
+            return False
         default, packed = self._default, self.packed
         parcel = messages.event(channel, args, default, packed=packed, lane=lane)
         if self.line is None:
@@ -364,6 +377,7 @@ class WebContents:
             Cancelling it, or what awaits it, tells the renderer.
 
         Raises:
+            AccessDenied: the policy does not let it handle this; nothing was sent.
             DataCloneError: an argument cannot be carried; nothing was sent.
             ConnectionClosed: the renderer is destroyed; nothing was sent.
             Overloaded: the renderer does not keep up, its window is full.
@@ -371,6 +385,8 @@ class WebContents:
             ValueError: there is no such lane.
         """
         channel, lane = checked_channel(channel), checked_lane(lane)
+        if self.permissions is not None and not self.permissions.handle[channel]:
+            raise refuse(self, "handle", channel)
         ask = partial(self._ask, channel, args, seconds(timeout), lane)
         return asked(self, channel, ask) if self.observers.each else ask()
 
@@ -399,6 +415,14 @@ class WebContents:
     def _overloaded(self, line: Line, channel: str) -> Overloaded:
         self.observers.overloaded(self, "out", channel, "raise")
         return Overloaded(f"{line.backlog} wait for {self}; await contents.drain()")
+
+    @property
+    def refused(self) -> int:
+        """How many of its messages, and of those to it, were not allowed.
+
+        By the policy, or because all that they were for has an `allow=` that said no.
+        """
+        return 0 if self.refusals is None else self.refusals.count
 
     @property
     def dropped(self) -> int:

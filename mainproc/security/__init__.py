@@ -9,14 +9,18 @@ from mainproc.address import CannotListen, InsecureAddress
 from mainproc.security.authenticator import Authenticate
 from mainproc.security.files import InvalidFile
 from mainproc.security.identity import Credentials, Identity
+from mainproc.security.policy import Action, Policy, Rule
 from mainproc.security.tls import TLS
 
 __all__ = (
     "TLS",
+    "Action",
     "Authenticate",
     "CannotListen",
     "Credentials",
     "Identity",
     "InsecureAddress",
     "InvalidFile",
+    "Policy",
+    "Rule",
 )

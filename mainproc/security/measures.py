@@ -10,6 +10,7 @@ from mainproc.address import UNIX, check_exposure
 from mainproc.config import TOKEN_FILE_VARIABLE
 from mainproc.security import tls as tls_files
 from mainproc.security.authenticator import Authenticate, Authenticator
+from mainproc.security.policy import Policy
 from mainproc.security.tls import TLS
 from mainproc.security.tokens import Tokens
 
@@ -23,6 +24,7 @@ class Measures:
     token_file: str | os.PathLike[str] | None = None
     authenticate: Authenticate | None = None
     insecure_plaintext_from_anywhere: bool = False
+    policy: Policy | str | os.PathLike[str] | None = None
 
     def check(self, address: str) -> None:
         """Raise if an address is open to more people than was said to be wanted.
@@ -52,6 +54,16 @@ class Measures:
             certificates=self.tls is not None and self.tls.client_ca is not None,
             hook=self.authenticate,
         )
+
+    def read_policy(self) -> Policy | None:
+        """Return what renderers may do; None if nothing was said of it.
+
+        Raises:
+            InvalidFile: its file cannot be used.
+        """
+        if self.policy is None or isinstance(self.policy, Policy):
+            return self.policy
+        return Policy.load(self.policy)
 
     def pems(self) -> tls_files.Pems | None:
         """Read main's certificate; None if there is none.

@@ -49,6 +49,19 @@ _OPTIONS: Final = (
         "NAME TOKEN.",
     ),
     click.option(
+        "--policy",
+        type=FILE,
+        metavar="FILE",
+        help="What renderers may do, TOML: see mainproc policy --help.",
+    ),
+    click.option(
+        "--mask-errors",
+        is_flag=True,
+        default=None,
+        help="Do not tell renderers what a listener or handler raised, but a reference "
+        "to the log.",
+    ),
+    click.option(
         "--insecure-plaintext-from-anywhere",
         is_flag=True,
         default=None,

@@ -65,6 +65,8 @@ class Registration:
     """It is taken out of the table before it is called."""
     thread: bool = False
     """It is to run on a thread of its own."""
+    allow: Callable[[Any], bool] | None = None
+    """Asked whether it is for the sender of a message; None: for all."""
 
 
 class ListenerTable:
@@ -78,6 +80,8 @@ class ListenerTable:
         self._lock = nullcontext() if lock is None else lock
         self._listeners: dict[str, tuple[Registration, ...]] = {}
         self._handlers: dict[str, Registration] = {}
+        self.guarded = False
+        """Something in here is not for everybody, or was."""
 
     # ---- listeners -----------------------------------------------------------------
 
@@ -88,6 +92,7 @@ class ListenerTable:
         *,
         once: bool = False,
         thread: bool = False,
+        allow: Callable[[Any], bool] | None = None,
     ) -> Registration:
         """Register a listener behind those that the channel has.
 
@@ -99,7 +104,8 @@ class ListenerTable:
         """
         channel = checked_channel(channel)
         _check_callable(fn, "listener")
-        registration = Registration(channel, fn, "listener", once, thread)
+        registration = Registration(channel, fn, "listener", once, thread, allow)
+        self.guarded |= allow is not None
         with self._lock:
             present = self._listeners.get(channel, ())
             self._listeners[channel] = (*present, registration)
@@ -159,6 +165,24 @@ class ListenerTable:
             self._keep(channel, tuple(r for r in present if not r.once))
         return present
 
+    def take_allowed(
+        self, channel: str, allows: Callable[[Registration], bool]
+    ) -> tuple[Registration, ...]:
+        """Do the same with those that are for whoever has sent the message.
+
+        Those that are not stay, with `once` too. `allows` is not called under the lock.
+        """
+        chosen = tuple([r for r in self._listeners.get(channel, ()) if allows(r)])
+        if any(registration.once for registration in chosen):
+            with self._lock:
+                present = self._listeners.get(channel, ())
+                chosen = tuple(r for r in chosen if not r.once or r in present)
+                self._keep(
+                    channel,
+                    tuple(r for r in present if not (r.once and r in chosen)),
+                )
+        return chosen
+
     def _keep(self, channel: str, registrations: tuple[Registration, ...]) -> None:
         # A channel without listeners has no entry: names that are used once, for a
         # single answer, must not pile up.
@@ -176,6 +200,7 @@ class ListenerTable:
         *,
         once: bool = False,
         thread: bool = False,
+        allow: Callable[[Any], bool] | None = None,
     ) -> Registration:
         """Register the handler of a channel.
 
@@ -185,7 +210,8 @@ class ListenerTable:
             DataCloneError: the channel cannot be sent.
         """
         channel = checked_channel(channel)
-        registration = Registration(channel, fn, "handler", once, thread)
+        registration = Registration(channel, fn, "handler", once, thread, allow)
+        self.guarded |= allow is not None
         with self._lock:
             if channel in self._handlers:
                 raise DuplicateHandler(
@@ -213,6 +239,10 @@ class ListenerTable:
         """Remove the handler of a channel; nothing if there is none."""
         with self._lock:
             self._handlers.pop(channel, None)
+
+    def handler(self, channel: str) -> Registration | None:
+        """Return the handler of a channel, or None. One with `once` stays."""
+        return self._handlers.get(channel)
 
     def has_handler(self, channel: str) -> bool:
         """Tell whether a channel has a handler."""

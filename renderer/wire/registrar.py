@@ -63,6 +63,7 @@ class Registrar:
         *,
         once: bool,
         thread: bool,
+        allow: Callable[[Any], bool] | None = None,
     ) -> Any:
         """Register a function, or return a decorator that does and returns it."""
         if callable(channel):
@@ -74,7 +75,7 @@ class Registrar:
         def add(fn: Callable[..., object]) -> Subscription:
             self._check(kind, channel, fn, thread=thread)
             put = self.table.add if kind == "listener" else self.table.set_handler
-            registration = put(channel, fn, once=once, thread=thread)
+            registration = put(channel, fn, once=once, thread=thread, allow=allow)
             self._added(kind, channel, fn)
             return Subscription(self.table, registration)
 

@@ -92,7 +92,11 @@ class Page:
             self.serving = self._serve(sessions, hello)
             return
         self.connection = Connection(
-            ipc, hello, home=Home(), on_end=lambda _: self.ends.append(self)
+            ipc,
+            hello,
+            home=Home(),
+            on_end=lambda _: self.ends.append(self),
+            identity=identity,
         )
         self.serving = asyncio.ensure_future(self.connection.serve(self.link))
 
