@@ -1,0 +1,192 @@
+"""The asyncio renderer against a real main, over connections that are cut."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+import mainproc
+from mainproc import IpcMain
+from mainproc.server import MainProcess
+from renderer.aio import ConnectionClosed, IpcRenderer
+from tests.faults.proxy import Proxy
+from tests.support.processes import PATIENCE
+
+
+@pytest.fixture
+def ipc_main() -> IpcMain:
+    ipc = IpcMain()
+    ipc.handle("add", lambda event, a, b: a + b)
+    return ipc
+
+
+@pytest.fixture
+async def main(ipc_main: IpcMain) -> AsyncIterator[MainProcess]:
+    async with mainproc.serve(ipc_main, listen="127.0.0.1:0") as main:
+        yield main
+
+
+@pytest.fixture
+async def proxy(main: MainProcess) -> AsyncIterator[Proxy]:
+    async with Proxy(main.address) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def ipc(proxy: Proxy) -> AsyncIterator[IpcRenderer]:
+    async with IpcRenderer(proxy.address, dead_after=2.0) as ipc:
+        yield ipc
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(3 * PATIENCE):
+        while not condition():  # noqa: ASYNC110 - what it looks at tells nobody
+            await asyncio.sleep(0.001)
+
+
+async def test_nothing_is_lost_at_full_speed(
+    ipc_main: IpcMain, ipc: IpcRenderer, proxy: Proxy
+) -> None:
+    up: list[int] = []
+    down: list[int] = []
+    results: dict[int, int] = {}
+    ipc.on("down", down.append)
+    count, draw = 5_000, random.Random(1)
+
+    @ipc_main.on("up")
+    def arrived(event: Any, number: int) -> None:
+        up.append(number)
+        event.sender.send("down", number)
+
+    async def call() -> None:
+        for number in range(count // 50):
+            results[number] = await ipc.invoke("add", number, 1)
+
+    async def cut() -> None:
+        while len(down) < count:
+            await asyncio.sleep(draw.uniform(0.02, 0.1))
+            await until(lambda: ipc.is_connected() or len(down) == count)
+            how = draw.randrange(3)
+            if how == 0:
+                proxy.reset()
+            elif how == 1:
+                proxy.cut_after(draw.randrange(5_000), "up")
+            else:
+                proxy.cut_after(draw.randrange(5_000), "down")
+
+    await ipc.connect()
+    contents = ipc_main.web_contents
+    async with asyncio.timeout(3 * PATIENCE), asyncio.TaskGroup() as group:
+        group.create_task(call())
+        group.create_task(cut())
+        for number in range(count):
+            ipc.send("up", number)
+            if number % 50 == 0:
+                await asyncio.sleep(0.005)
+            await ipc.drain()
+    assert up == list(range(count))
+    assert down == list(range(count))
+    assert results == {number: number + 1 for number in range(count // 50)}
+    assert proxy.accepted > 5
+    assert ipc_main.web_contents == contents
+
+
+async def test_a_black_hole_is_noticed(ipc: IpcRenderer, proxy: Proxy) -> None:
+    assert await ipc.invoke("add", 1, 2) == 3
+    hooks: list[str] = []
+    ipc.on_reconnecting(lambda: hooks.append("reconnecting"))
+    hole = proxy.connections[0]
+    hole.black_hole()
+    reply = ipc.invoke("add", 3, 4)
+    assert await reply == 7
+    assert hooks == ["reconnecting"]
+    assert proxy.accepted >= 2
+
+
+async def test_a_half_close_is_a_cut(ipc: IpcRenderer, proxy: Proxy) -> None:
+    assert await ipc.invoke("add", 1, 2) == 3
+    proxy.half_close("down")
+    assert await ipc.invoke("add", 3, 4) == 7
+    assert proxy.accepted == 2
+
+
+async def test_a_main_that_is_away_for_a_while(
+    ipc: IpcRenderer, proxy: Proxy, ipc_main: IpcMain
+) -> None:
+    await ipc.connect()
+    number = ipc.id
+    (contents,) = ipc_main.web_contents
+    heard: list[int] = []
+    ipc.on("down", heard.append)
+    proxy.accepts = False
+    proxy.reset()
+    await until(lambda: not ipc.is_connected())
+    await until(lambda: not contents.is_connected())
+    reply = ipc.invoke("add", 1, 2)
+    assert contents.send("down", 1)
+    accepted = proxy.accepted
+    await until(lambda: proxy.accepted >= accepted + 3)
+    assert not reply.done()
+    proxy.accepts = True
+    assert await reply == 3
+    await until(lambda: heard == [1])
+    assert ipc.id == number
+    assert contents.is_connected()
+
+
+async def test_a_main_that_was_restarted(ipc_main: IpcMain) -> None:
+    async with AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(Proxy(""))
+        gaps: list[object] = []
+        ends: list[str] = []
+        gate = asyncio.Event()
+
+        @ipc_main.handle("slow")
+        async def slow(event: Any) -> None:
+            await gate.wait()
+
+        async with mainproc.serve(ipc_main, listen="127.0.0.1:0", grace=0) as first:
+            proxy.target = first.address
+            ipc = await stack.enter_async_context(IpcRenderer(proxy.address))
+            ipc.on_gap(lambda *what: gaps.append(what))
+            ipc.on_disconnect(lambda: ends.append("disconnected"))
+            reply = ipc.invoke("slow")
+            await ipc.flush()
+            proxy.accepts = False  # main dies without a word
+            proxy.reset()
+            await until(lambda: not ipc.is_connected())
+        other = IpcMain()
+        other.handle("add", lambda event, a, b: a * b)
+        async with mainproc.serve(other, listen="127.0.0.1:0") as second:
+            proxy.target = second.address
+            proxy.accepts = True
+            with pytest.raises(ConnectionClosed, match="a new one began") as closed:
+                await reply
+            assert closed.value.outcome == "unknown"
+            assert await ipc.invoke("add", 3, 4) == 12
+            await until(lambda: gaps)
+            assert gaps == [(0, None)]
+            assert ends == []
+            await ipc.aclose()
+
+
+async def test_nothing_is_left_behind(main: MainProcess, proxy: Proxy) -> None:
+    def ours() -> set[asyncio.Task[Any]]:
+        return {task for task in asyncio.all_tasks() if "AioServer" not in repr(task)}
+
+    before = ours()
+    files = len(os.listdir("/proc/self/fd"))
+    async with IpcRenderer(proxy.address) as ipc:
+        for number in range(20):
+            assert await ipc.invoke("add", number, 1) == number + 1
+            proxy.reset()
+            await until(lambda: not ipc.is_connected())
+    await until(lambda: not proxy.connections)
+    await until(lambda: ours() <= before)
+    await until(lambda: len(os.listdir("/proc/self/fd")) <= files + 1)
