@@ -18,7 +18,7 @@ from renderer.carrier import AioCarrier
 from renderer.hooks import Hooks
 from renderer.reports import Reports
 from renderer.settings import Settings
-from renderer.wire import events
+from renderer.wire import events, reasons
 from renderer.wire.errors import ConnectionClosed, IpcError, quote
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.listeners import ListenerTable
@@ -296,8 +296,9 @@ class AioConnection:
             case events.GoodbyeHeard():
                 self._goodbye_heard(event)
             case events.Ended():
-                # Heard, it is main's answer to our own Goodbye.
-                self.parted |= heard and event.error is None and self.opened
+                # Heard, it is main's answer to our own Goodbye; or we broke it off.
+                broken_off = event.error or event.reason == reasons.NO_PROGRESS
+                self.parted |= heard and not broken_off and self.opened
                 self._session_ended(event)
             case _:
                 pass  # replies and arrivals: see above

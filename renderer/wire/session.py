@@ -260,6 +260,7 @@ class Session:
         self._events.append(events.Gap(self.outbox.unconfirmed, None))
         self._stale += self.inbox.waiting
         self._attempt = 0
+        self._writer.forget_request()
         self._reset()
 
     def _confirm(self) -> None:

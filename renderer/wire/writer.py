@@ -101,6 +101,10 @@ class Writer:
         self._asked = False
         self._urgent = True
 
+    def forget_request(self) -> None:
+        """Ask for no ack of what was put: its session is lost."""
+        self._wanted = None
+
     def pong(self, number: int) -> None:
         """Answer a ping."""
         self._pong = number

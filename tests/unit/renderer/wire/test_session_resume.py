@@ -90,6 +90,19 @@ def test_a_session_that_main_disowned_begins_anew(opened: Pair) -> None:
     assert opened.renderer.state is State.OPEN
 
 
+def test_a_lost_session_needs_no_ack(opened: Pair) -> None:
+    opened.renderer.put(event())
+    opened.renderer.request_ack()
+    opened.cut()
+    opened.renderer.attach(anew=True)
+    opened.renderer.next_frame(0.0)
+    opened.tell(welcome=pb.Welcome(token=b"another", grace_ms=1))
+    opened.renderer.put(event("new"))
+    frame = pb.StreamRequest.FromString(opened.renderer.next_frame(0.0) or b"")
+    assert [message.event.channel for message in frame.messages] == ["new"]
+    assert not frame.want_ack
+
+
 def test_frames_of_an_older_link_are_discarded_unread(opened: Pair) -> None:
     opened.renderer.put(event("late"))
     late = opened.renderer.next_frame(0.0)
