@@ -35,7 +35,12 @@ def grpc_aio_carrier(settings: Settings) -> AioCarrier:
     target = settings.grpc_target()
     from renderer.grpc_aio_link import GrpcAioCarrier
 
-    return GrpcAioCarrier(target, token=settings.bearer, tls=settings.encryption)
+    return GrpcAioCarrier(
+        target,
+        token=settings.bearer,
+        tls=settings.encryption,
+        dead_after=settings.dead_after,
+    )
 
 
 __all__ = ("grpc_aio_carrier", "grpc_carrier")

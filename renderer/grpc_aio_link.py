@@ -14,6 +14,7 @@ from grpc import aio
 
 from renderer.carrier import LinkBroken
 from renderer.grpc_terms import (
+    DEAD_AFTER_S,
     STREAM,
     bearer,
     credentials,
@@ -48,6 +49,7 @@ class GrpcAioCarrier:
         address: a gRPC target: "host:port", "unix:PATH".
         token: sent as bearer token with every call.
         tls: how to encrypt; None: not at all.
+        dead_after: seconds until a connection that is silent counts as gone.
         limits: the largest frame to read.
 
     Raises:
@@ -60,12 +62,14 @@ class GrpcAioCarrier:
         *,
         token: str | None = None,
         tls: TLS | None = None,
+        dead_after: float = DEAD_AFTER_S,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        common = options(limits, dead_after)
         if tls is None:
-            self._channel = aio.insecure_channel(address, options(limits))
+            self._channel = aio.insecure_channel(address, common)
         else:
-            how = [*options(limits), *tls_options(tls)]
+            how = [*common, *tls_options(tls)]
             self._channel = aio.secure_channel(address, credentials(tls), how)
         self._metadata = bearer(token)
         # Without serializers gRPC passes bytes through; its types do not know.
