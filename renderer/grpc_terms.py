@@ -64,6 +64,8 @@ def options(limits: Limits, dead_after: float = DEAD_AFTER_S) -> list[tuple[str,
         ("grpc.max_send_message_length", limits.max_frame_bytes),
         ("grpc.keepalive_time_ms", round(ping_s * 1000)),
         ("grpc.keepalive_timeout_ms", round((dead_after - ping_s) * 1000)),
+        # gRPC's own pings, which measure the bandwidth, stand in for ours.
+        ("grpc.http2.ping_timeout_ms", round((dead_after - ping_s) * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         # Two renderers in one process are two connections: one that is stuck must
