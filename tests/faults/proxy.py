@@ -222,7 +222,7 @@ class Proxy:
         def swallow() -> None:
             self.is_black_hole = on
 
-        self._tell(swallow)
+        self.tell(swallow)
         return self._each(lambda connection: connection.black_hole(on))
 
     def half_close(self, way: Way) -> int:
@@ -284,9 +284,9 @@ class Proxy:
                 act(connection)
             return len(self.connections)
 
-        return self._tell(act_on_all)
+        return self.tell(act_on_all)
 
-    def _tell(self, act: Callable[[], T]) -> T:
+    def tell(self, act: Callable[[], T]) -> T:
         """Do something on the proxy's own event loop, and wait for it."""
         try:
             if asyncio.get_running_loop() is self._loop:
@@ -317,7 +317,7 @@ def proxy_in_thread(target: str, **options: Any) -> Iterator[Proxy]:
     try:
         yield proxy
     finally:
-        proxy._tell(over.set)  # noqa: SLF001 - the thread is its own
+        proxy.tell(over.set)
         thread.join(_PATIENCE)
 
 

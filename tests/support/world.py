@@ -150,8 +150,13 @@ class Wire:
         self.broken = True
         self._left = {"up": up, "down": down}
         self.world.tell(f"cut: {up} frames still come up, {down} down")
-        self.world.after(page_after, lambda: self.page.lost(self))
-        self.world.after(main_after, lambda: self.main.lost(self))
+        self.world.after(page_after, lambda: self._notice("down"))
+        self.world.after(main_after, lambda: self._notice("up"))
+
+    def _notice(self, way: Way) -> None:
+        """Let the end where a way leads notice: it reads no more."""
+        self._left[way] = 0
+        (self.main if way == "up" else self.page).lost(self)
 
     def close(self) -> None:
         """Main ends the stream; what is under way still comes."""
