@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, Self, Unpack, final
+from typing import Any, Self, final
 
 from mainproc.ipc_main import IpcMain
 from mainproc.testing.links import AioEnd, MainEnd
@@ -13,7 +13,6 @@ from mainproc.testing.mains import Main, on_this_loop
 from mainproc.testing.probed import Links, Probed
 from mainproc.testing.record import Record, raise_what, still_running, unsettled
 from renderer.aio import IpcRenderer
-from renderer.settings import Options
 from renderer.wire.errors import ConnectionClosed
 from renderer.wire.events import Arrived
 
@@ -162,9 +161,7 @@ class AioRendererProbe(Probed, IpcRenderer):
 
     # ---- breaking --------------------------------------------------------------------
 
-    async def connect(
-        self, address: str | None = None, **options: Unpack[Options]
-    ) -> Self:
+    async def connect(self, address: str | None = None, **options: Any) -> Self:
         """Connect, also after a cut for good; see `renderer.aio.IpcRenderer`."""
         self._links.severed = False
         return await super().connect(address, **options)

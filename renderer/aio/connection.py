@@ -266,6 +266,7 @@ class AioConnection:
         text = texts.lost(self.address, why, self._outlet.patience)
         logger.warning("%s", text)
         self.dispatcher.told(self._hooks.reconnecting)
+        self._bell.ring()
 
     # ---- what main says --------------------------------------------------------------
 
