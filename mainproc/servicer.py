@@ -38,6 +38,7 @@ _EOF: Final = _aio.EOF
 _OVER: Final = (
     grpc.RpcError,
     aio.UsageError,
+    aio.AbortError,  # by us, under a read
     aio.InternalError,
     asyncio.InvalidStateError,
 )

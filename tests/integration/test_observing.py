@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 
 import grpc
@@ -11,7 +12,7 @@ from grpc import aio
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain, Limits, serve
-from tests.electron.faces import FACES, AsyncioPage, Face, Page, opened
+from tests.electron.faces import FACES, Face, Page, opened
 from tests.faults.proxy import Proxy
 from tests.integration.main_support import RawPage, raw_page, send_sync, serving
 from tests.support.observers import Recorder
@@ -98,10 +99,10 @@ async def test_a_conversation(face: Face, address: str, recorder: Recorder) -> N
     ]
 
 
-async def test_a_cut(address: str, recorder: Recorder) -> None:
+async def test_a_cut(face: Face, address: str, recorder: Recorder) -> None:
     async with (
         Proxy(address) as proxy,
-        opened(AsyncioPage, proxy.address, reconnect=True) as page,
+        opened(face, proxy.address, reconnect=True) as page,
     ):
         assert await page.invoke("add", 1, 2) == 3
         proxy.reset()
@@ -138,7 +139,11 @@ async def test_a_renderer_that_was_there_before(
 # ---- who does not come in ------------------------------------------------------------
 
 
-async def test_who_is_refused(recorder: Recorder, ipc: IpcMain) -> None:
+async def test_who_is_refused(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    ipc = IpcMain(limits=Limits(hello_timeout=0.01))  # it never says one
+    ipc.observe(recorder)
     async with (
         serve(ipc, listen="127.0.0.1:0", authenticate=lambda _: None) as main,
         aio.insecure_channel(main.address) as channel,
@@ -148,6 +153,8 @@ async def test_who_is_refused(recorder: Recorder, ipc: IpcMain) -> None:
         with pytest.raises(aio.AioRpcError):
             await send_sync(page, "sync")
     assert recorder.seen == [("refused", "somebody", None, "ACCESS_DENIED")] * 2
+    gc.collect()
+    assert not [r for r in caplog.records if r.name == "asyncio"], "nothing is left"
 
 
 async def test_what_is_refused_outside_a_stream(
