@@ -152,10 +152,19 @@ class Call:
             refusal = messages.refusal(self.id, error, lane=self._lane)
             self._settle(refusal, outcome_of(error), error.reason)
 
-    def fail(self, error: BaseException, *, debug: bool = False) -> None:
-        """Reply with what a handler or listener raised."""
+    def fail(
+        self, error: BaseException, *, debug: bool = False, name: str = ""
+    ) -> None:
+        """Reply with what a handler or listener raised.
+
+        Args:
+            error: what the caller is told.
+            debug: tell it the traceback, too.
+            name: the class of what was raised, if that is another one.
+        """
         if not self.settled:
-            self._settle(self._as_raised(error, debug=debug), "error", name_of(error))
+            reply = self._as_raised(error, debug=debug)
+            self._settle(reply, "error", name or name_of(error))
 
     def _as_raised(self, error: BaseException, *, debug: bool) -> Parcel:
         default, lane = self._default, self._lane
@@ -241,10 +250,19 @@ class SyncCall(Call):
         self._unfinished -= 1
         self._decide()
 
-    def listener_raised(self, error: BaseException, *, debug: bool) -> None:
-        """Keep what a listener raised, as bytes: no reference to it stays."""
+    def listener_raised(
+        self, error: BaseException, *, debug: bool, name: str = ""
+    ) -> None:
+        """Keep what a listener raised, as bytes: no reference to it stays.
+
+        Args:
+            error: as for `fail`, and so the others.
+            debug: the same.
+            name: the same.
+        """
         if self._raised is None and not self.settled:
-            self._raised = self._as_raised(error, debug=debug), name_of(error)
+            reply = self._as_raised(error, debug=debug)
+            self._raised = reply, name or name_of(error)
 
     def event_gone(self) -> None:
         """Note that the event object is no more; called by its finalizer, anywhere."""

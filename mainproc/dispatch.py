@@ -16,7 +16,7 @@ from mainproc.calls import Call, SyncCall
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from mainproc.guard import handler_for, listeners_for
 from mainproc.home import Home
-from mainproc.observe.observer import ObservedCall
+from mainproc.observe.observer import ObservedCall, name_of
 from mainproc.security.masks import masked
 from mainproc.security.refusals import refuse
 from mainproc.threads import Threads
@@ -391,7 +391,8 @@ class Dispatcher:
 
     def _tell_caller(self, tell: Callable[..., object], error: BaseException) -> None:
         if self.mask_errors:
-            tell(masked(error), debug=False)
+            # Who observes is no caller: he may know what it was.
+            tell(masked(error), debug=False, name=name_of(error))
         else:
             tell(error, debug=self._debug)
 

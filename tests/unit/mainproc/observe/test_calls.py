@@ -59,6 +59,18 @@ async def test_what_is_raised(fn: Callable[..., Any], thread: bool) -> None:
     assert recorder.of("ended") == [("x", "error", "LookupError")] * 2
 
 
+async def test_what_callers_are_not_told() -> None:
+    ipc, recorder = observed()
+    ipc.dispatcher.mask_errors = True
+    ipc.handle("x", raise_at_once)
+    ipc.on("x", raise_at_once)
+    async with connected(ipc) as page:
+        for sync in False, True:
+            with pytest.raises(RemoteError, match="InternalError"):
+                await page.invoke("x", sync=sync)
+    assert recorder.of("ended") == [("x", "error", "LookupError")] * 2
+
+
 async def test_what_is_raised_by_another_name() -> None:
     ipc, recorder = observed()
 
