@@ -32,6 +32,8 @@ class KeepingMain(MemoryMain):
         """It has forgotten the session that it had."""
         self.deaf = False
         """What is written is lost on its way, in both directions."""
+        self.swallows = False
+        """Frames after the Hello are lost."""
         self.absent: IpcError | None = None
         """How links end as long as this is set."""
         self.hellos: list[pb.Hello] = []
@@ -48,7 +50,7 @@ class KeepingMain(MemoryMain):
         self.session = Session(Role.MAIN, limits=self.limits, admission=admission)
 
     def _take(self, frame: bytes) -> None:
-        if self.deaf:
+        if self.deaf or (self.swallows and self.session.state is not State.NEW):
             return
         if self.absent is not None and self.session.state is State.NEW:
             self.attempts = [self.absent]

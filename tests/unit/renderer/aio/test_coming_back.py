@@ -150,6 +150,16 @@ async def test_the_time_of_a_call_runs_on(
     assert main.noted_of(events.Cancelled)[0].id == call.message.id
 
 
+async def test_the_callers_timer_tells_when_mains_was_quicker(
+    main: KeepingMain, ipc: MemoryAioRenderer
+) -> None:
+    reply = ipc.invoke("x", timeout=0.05)
+    call = await hear_call(main)
+    main.refuse(call, IpcTimeout("'x' took longer than its caller waits"))
+    with pytest.raises(IpcTimeout, match=r"^no reply to 'x' within 0\.05 s$"):
+        await reply
+
+
 async def test_what_is_sent_meanwhile_is_bounded(main: KeepingMain) -> None:
     main.limits = Limits(window_messages=3)
     async with renderer_of(main) as ipc:

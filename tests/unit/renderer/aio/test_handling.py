@@ -19,6 +19,7 @@ from renderer.aio import (
 )
 from renderer.wire import events, messages
 from renderer.wire.limits import Limits
+from renderer.wire.parcel import Parcel
 from tests.support.memory import PATIENCE, MemoryMain
 from tests.support.memory_aio import (
     MemoryAioRenderer,
@@ -293,12 +294,22 @@ async def test_a_handler_on_a_thread_cannot_be_a_coroutine(
 
 
 async def test_a_call_on_a_thread_that_is_late(
-    main: MemoryMain, ipc: MemoryAioRenderer
+    main: MemoryMain, ipc: MemoryAioRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ipc.handle("x", lambda: 1, thread=True)
     await ipc.connect()
+    connection = ipc._connection  # noqa: SLF001
+    assert connection is not None
+    send, senders = connection.answer, set[int]()
+
+    def answer(parcel: Parcel) -> None:
+        senders.add(threading.get_ident())
+        send(parcel)
+
+    monkeypatch.setattr(connection, "answer", answer)
     with pytest.raises(IpcTimeout, match="over before its turn"):
         await ask(main, "x", timeout=0.0)
+    assert senders == {threading.get_ident()}  # a session is not for threads
 
 
 async def test_arguments_that_cannot_be_read(

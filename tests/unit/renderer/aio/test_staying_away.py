@@ -204,6 +204,22 @@ async def test_a_link_without_a_welcome_is_cut(
     assert ipc.id == 1
 
 
+async def test_a_message_that_kills_every_link_is_the_end(
+    main: KeepingMain, ipc: MemoryAioRenderer
+) -> None:
+    await ipc.connect()
+    main.swallows = True
+    ipc.send("poison")
+    for _ in range(4):
+        main.drop()
+        await until(lambda: not ipc.is_connected())
+        await until(lambda: "reconnecting" not in repr(ipc))
+    with pytest.raises(ConnectionClosed, match="message 1 did not arrive on three"):
+        ipc.send("x")
+    main.write(None)
+    assert await ipc.wait() is False
+
+
 async def test_mains_goodbye_behind_a_welcome(
     main: KeepingMain, ipc: MemoryAioRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
