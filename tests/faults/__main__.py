@@ -25,6 +25,8 @@ from tests.faults.peers.commands import OURS, PEERS
 
 _WRONG: Final = 1
 _INTERRUPTED: Final = 130
+_JOBS: Final = 2
+"""Episodes at once, when it is to be quick: times of recovery mean little then."""
 _QUICK: Final = ("reset", "cut", "half-close", "mixed", "main-killed")
 _PROCESSES: Final = (
     "main-killed",
@@ -39,9 +41,10 @@ def main() -> int:
     """Play all episodes; return the exit code: 1 if anything was lost, or worse."""
     arguments = _arguments()
     ledger, start, code = Ledger(arguments.seed), monotonic(), 0
+    jobs = _JOBS if arguments.quick else 1
     print(f"seed {arguments.seed}", flush=True)
     try:
-        asyncio.run(_play(ledger, _scripts(arguments), arguments.keep))
+        asyncio.run(_play(ledger, _scripts(arguments), arguments.keep, jobs))
     except KeyboardInterrupt:
         code = _INTERRUPTED
     progress("")
@@ -90,16 +93,25 @@ def _scripts(arguments: argparse.Namespace) -> list[Script]:
     )
 
 
-async def _play(ledger: Ledger, todo: list[Script], keep: Path | None) -> None:
-    for n, script in enumerate(todo):
+async def _play(
+    ledger: Ledger, todo: list[Script], keep: Path | None, jobs: int
+) -> None:
+    stages, begun = asyncio.Semaphore(jobs), 0
+
+    async def play_one(script: Script) -> None:
+        nonlocal begun
         name = f"{script.cast.name}, {script.kind.name}"
-        progress(f"{n + 1}/{len(todo)} {name}")
-        try:
-            ledger.outcomes.append(await play(script, keep))
-        except Missing as error:
-            ledger.skipped[name] = str(error)
-        except Broken as error:
-            ledger.broken[f"{name}, seed {script.seed}"] = str(error)
+        async with stages:
+            begun += 1
+            progress(f"{begun}/{len(todo)} {name}")
+            try:
+                ledger.outcomes.append(await play(script, keep))
+            except Missing as error:
+                ledger.skipped[name] = str(error)
+            except Broken as error:
+                ledger.broken[f"{name}, seed {script.seed}"] = str(error)
+
+    await asyncio.gather(*map(play_one, todo))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.bench.programs import ROOT, python
 from tests.faults.checker import Verdict
@@ -32,6 +35,24 @@ def faults(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False
     )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+def test_nothing_is_lost(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.json"
+    done = faults("--quick", "--json", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    ledger = json.loads(file.read_text())
+    wrong = ("lost", "duplicated", "reordered", "unannounced_gaps", "calls_wrong")
+    assert {name: ledger[name] for name in wrong} == dict.fromkeys(wrong, 0)
+    assert ledger["messages"] >= 3_000
+    assert ledger["cuts"] >= 20
+    assert ledger["calls"] >= 200
+    assert set(ledger["casts"]) == {"threads", "asyncio"}
+    for kind in ledger["kinds"].values():
+        assert set(kind) >= FIGURES
+        assert kind["messages"] > 0
 
 
 def test_kinds_have_names() -> None:
