@@ -182,8 +182,8 @@ class AioRendererProbe(Probed, IpcRenderer):
         """
         link, connection = self._links.current, self._connection
         self._links.severed = not resume
-        link.cut()
-        await link.main_end.over(resume=resume)
+        link.cut(resume=resume)
+        await link.main_end.over()
         if connection is not None:
             await (connection.wait_cut() if resume else connection.wait_over())
 

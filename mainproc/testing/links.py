@@ -48,6 +48,7 @@ class MainEnd:
         self._arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._wrote = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
+        self._kept = True  # the session, when the link is cut
 
     def begin(self) -> None:
         """Let main serve the link."""
@@ -65,6 +66,8 @@ class MainEnd:
 
     def _over(self, serving: asyncio.Task[None]) -> None:
         self.open = False
+        if self.connection is not None and not self._kept:
+            self.connection.expire()
         self._arriving.put_nowait(None)  # somebody may still read
         self._wrote.set()
         self._deliver(None)
@@ -75,24 +78,23 @@ class MainEnd:
         """Take a frame from the renderer; None: it writes no more."""
         self._arriving.put_nowait(frame)
 
-    def cut(self) -> None:
-        """Break the link, as gRPC tells main of it; from any thread."""
-        self._main.home.call(self._cut)
-
-    def _cut(self) -> None:
-        if self._serving is not None:
-            self._serving.cancel()
-
-    async def over(self, *, resume: bool) -> None:
-        """Wait until main knows that the link has ended.
+    def cut(self, *, resume: bool) -> None:
+        """Break the link, as gRPC tells main of it; from any thread.
 
         Args:
             resume: main keeps the session.
         """
+        self._main.home.call(self._cut, resume)
+
+    def _cut(self, resume: bool) -> None:
+        self._kept = self._kept and resume
+        if self._serving is not None:
+            self._serving.cancel()
+
+    async def over(self) -> None:
+        """Wait until main knows that the link has ended."""
         if self._serving is not None:
             await asyncio.wait([self._serving])
-        if self.connection is not None and not resume:
-            self.connection.expire()
 
     # ---- as a link -------------------------------------------------------------------
 
@@ -165,10 +167,10 @@ class ThreadEnd:
         """Half-close when the source has nothing left."""
         self._home.later(self._finish)
 
-    def cut(self) -> None:
+    def cut(self, *, resume: bool = True) -> None:
         """End both directions; main may have ended before."""
         self._arriving.put(None)
-        self.main_end.cut()
+        self.main_end.cut(resume=resume)
 
     def _pump(self) -> None:
         if self._alarm is not None:
@@ -265,10 +267,10 @@ class AioEnd:
         """End this direction; see `AioLink`."""
         self.main_end.arrive(None)
 
-    def cut(self) -> None:
+    def cut(self, *, resume: bool = True) -> None:
         """End both directions."""
         self._arriving.put_nowait(None)
-        self.main_end.cut()
+        self.main_end.cut(resume=resume)
 
     async def caught_up(self) -> None:
         """Wait until the renderer has taken in what main has written."""

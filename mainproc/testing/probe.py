@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import Any, Final, final
+from typing import Any, Final, Self, Unpack, final
 
 from mainproc.ipc_main import IpcMain
 from mainproc.testing.links import MainEnd, ThreadEnd
@@ -17,6 +17,7 @@ from mainproc.testing.record import Record, raise_what, still_running, unsettled
 from renderer import IpcRenderer
 from renderer.carrier import LinkBroken, Source
 from renderer.deadline import Deadline
+from renderer.settings import ThreadOptions
 from renderer.wire.errors import ConnectionClosed, IpcTimeout
 from renderer.wire.events import Arrived
 from renderer.wire.link import Fate
@@ -31,20 +32,19 @@ class MemoryCarrier:
 
     Args:
         thread: main.
-        linked: told of the link.
+        links: those of the probe.
     """
 
-    def __init__(
-        self, thread: MainThread, linked: Callable[[ThreadEnd], object]
-    ) -> None:
+    def __init__(self, thread: MainThread, links: Links[ThreadEnd]) -> None:
         self._thread = thread
-        self._linked = linked
+        self._links = links
         self._link: ThreadEnd | None = None
 
     def open(self, source: Source) -> ThreadEnd:
         """Begin a link; see `Carrier`."""
+        self._links.check()
         self._link = self._thread.open(source)
-        self._linked(self._link)
+        self._links.add(self._link)
         return self._link
 
     def send_sync(self, request: bytes, timeout: float | None) -> bytes:
@@ -77,7 +77,7 @@ class RendererProbe(Probed, IpcRenderer):
     """
 
     def __init__(self, main: MainThread, *, title: str, url: str) -> None:
-        super().__init__("memory", title=title, url=url, reconnect=False)
+        super().__init__("memory", title=title, url=url)
         self._main = main
         self._links: Links[ThreadEnd] = Links()
         self._record = Record()
@@ -86,7 +86,7 @@ class RendererProbe(Probed, IpcRenderer):
         self.on_disconnect(self._wake)
 
     def _carrier(self, settings: object) -> MemoryCarrier:
-        return MemoryCarrier(self._main, self._links.add)
+        return MemoryCarrier(self._main, self._links)
 
     @property
     def _end(self) -> MainEnd:
@@ -110,7 +110,7 @@ class RendererProbe(Probed, IpcRenderer):
         """
 
         def ready() -> bool:
-            return self._record.has(channel) or not self.is_connected()
+            return self._record.has(channel) or not self._is_open()
 
         with self._heard:
             in_time = self._heard.wait_for(ready, timeout)
@@ -121,6 +121,10 @@ class RendererProbe(Probed, IpcRenderer):
             late = self._record.late(channel, timeout, self._running())
         # What a listener raised is probably why.
         raise late from next(iter(self._end.raised), None)
+
+    def _is_open(self) -> bool:
+        connection = self._connection
+        return connection is not None and connection.error is None
 
     def _take(self, event: Arrived) -> None:
         with self._heard:
@@ -191,28 +195,42 @@ class RendererProbe(Probed, IpcRenderer):
 
     # ---- breaking --------------------------------------------------------------------
 
+    def connect(
+        self, address: str | None = None, **options: Unpack[ThreadOptions]
+    ) -> Self:
+        """Connect, also after a cut for good; see `renderer.IpcRenderer`."""
+        self._links.severed = False
+        return super().connect(address, **options)
+
     def cut(self, *, resume: bool = True) -> None:
         """Break the link, as a network would; return when both sides know.
 
-        Nobody says goodbye, and what is under way is lost. Waiting calls fail with
-        `ConnectionClosed`, and `contents.is_destroyed()` is true. `connect` comes back
-        as a new renderer.
-
         Args:
-            resume: the renderer may come back to its session. Without effect in this
-                release: no renderer reconnects by itself yet, so each cut ends the
-                session.
+            resume: the renderer comes back to its session by itself, within a tenth of
+                a second. Nothing is lost, calls wait, and `contents` hears
+                "disconnected" and "resumed". False: it does not come back. Nobody says
+                goodbye, what is under way is lost, waiting calls fail with
+                `ConnectionClosed`, and `contents.is_destroyed()` is true. `connect`
+                begins anew, as another renderer.
 
         Raises:
             IpcTimeout: main did not take note; something holds its loop.
         """
         link, connection = self._links.current, self._connection
-        link.cut()
-        if connection is not None:
-            connection.wait_over(Deadline(_CUT_WITHIN))
+        self._links.severed = not resume
+        link.cut(resume=resume)
+        deadline = Deadline(_CUT_WITHIN)
+        if connection is not None and resume:
+            # Or it is back so soon that nobody has seen it go.
+            connection.exchange.wait_until(
+                lambda: not connection.linked or self._links.current is not link,
+                deadline,
+            )
+        elif connection is not None:
+            connection.wait_over(deadline)
         if self._main.main.home.is_here():
             return  # main is told when the listener that does this has returned
-        if not self._main.wait(link.main_end.over(resume=resume), _CUT_WITHIN):
+        if not self._main.wait(link.main_end.over(), _CUT_WITHIN):
             raise IpcTimeout(f"main did not notice the cut; {self._running()}")
 
 

@@ -23,8 +23,37 @@ def ipc() -> IpcMain:
 # ---- breaking ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("resume", [True, False])
-def test_a_cut(ipc: IpcMain, resume: bool) -> None:
+def test_a_cut(ipc: IpcMain) -> None:
+    may_end, told = threading.Event(), list[str]()
+    ipc.handle("x", lambda event: may_end.wait(PATIENCE), thread=True)
+
+    @ipc.on("raises")
+    def _(event: Any) -> None:
+        raise ValueError("no")
+
+    with connected(ipc) as page:
+        contents = page.contents
+        page.on_reconnecting(lambda: told.append("reconnecting"))
+        page.on_reconnected(lambda: told.append("reconnected"))
+        contents.on("disconnected", lambda: told.append("disconnected"))
+        contents.on("resumed", lambda: told.append("resumed"))
+        reply = page.invoke("x")
+        page.send("raises")
+        page.flush()
+        page.cut()
+        assert contents.send("y", 1)
+        may_end.set()
+        assert reply.result(PATIENCE) is True
+        assert page.wait_for("y") == (1,)
+        with pytest.raises(ValueError, match="no"):
+            page.settle()
+        assert page.contents is contents
+        assert page.is_connected()
+        ends = ["disconnected", "reconnected", "reconnecting", "resumed"]
+        assert sorted(told) == ends
+
+
+def test_a_cut_for_good(ipc: IpcMain) -> None:
     begun, cancelled = threading.Event(), threading.Event()
 
     @ipc.handle("x")
@@ -42,7 +71,7 @@ def test_a_cut(ipc: IpcMain, resume: bool) -> None:
         first.on("destroyed", lambda why: ended.append(why))
         reply = page.invoke("x")
         begun.wait(PATIENCE)
-        page.cut(resume=resume)
+        page.cut(resume=False)
         with pytest.raises(ConnectionClosed) as caught:
             reply.result(0)
         assert caught.value.outcome == "unknown"
@@ -53,7 +82,7 @@ def test_a_cut(ipc: IpcMain, resume: bool) -> None:
         page.settle()
         assert cancelled.is_set()
         assert sorted(ended) == ["its connection ended without a goodbye", "page"]
-        page.cut()
+        page.cut(resume=False)
 
         page.connect()
         assert page.contents is not first
@@ -65,8 +94,8 @@ def test_a_cut(ipc: IpcMain, resume: bool) -> None:
 
 def test_a_cut_by_listeners_of_both_sides(ipc: IpcMain) -> None:
     with connected(ipc) as page:
-        ipc.on("cut", lambda event: page.cut())
-        page.on("cut", page.cut)
+        ipc.on("cut", lambda event: page.cut(resume=False))
+        page.on("cut", lambda: page.cut(resume=False))
         page.send("cut")
         with pytest.raises(ConnectionClosed):
             page.wait_for("never", timeout=PATIENCE)

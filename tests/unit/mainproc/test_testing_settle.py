@@ -150,7 +150,7 @@ def test_settle_names_what_holds_main(
         with pytest.raises(IpcTimeout, match=r"main is held by \S+hold, test_testi"):
             page.settle(0.1)
         with pytest.raises(IpcTimeout, match="main did not notice the cut; main is"):
-            page.cut()
+            page.cut(resume=False)
         gate.set()
         page.settle()
         assert page.contents.is_destroyed()
@@ -176,7 +176,7 @@ def test_settle_after_the_end_waits_for_what_still_runs(ipc: IpcMain) -> None:
     with connected(ipc) as page:
         page.send("x")
         page.flush()
-        page.cut()
+        page.cut(resume=False)
         with pytest.raises(IpcTimeout, match=r"main still runs 'x'$"):
             page.settle(0.01)
         gate.set()
