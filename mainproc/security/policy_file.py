@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from mainproc.security.files import InvalidFile, read
 from mainproc.security.policy import ACTIONS, Rule
@@ -39,8 +39,9 @@ def rules_of(path: str | os.PathLike[str]) -> list[Rule]:
         return f"{where}, {lines.at(None, key)}"
 
     _check_keys(document, (_RULE,), place)
-    tables: Any = document.get(_RULE, [])
-    if type(tables) is not list or any(type(table) is not dict for table in tables):
+    rules: Any = document.get(_RULE, [])
+    tables = _tables(rules)
+    if tables != rules:
         raise InvalidFile(f"{place(_RULE)}: rules are tables: [[rule]]")
     return [_rule(table, n, path, lines) for n, table in enumerate(tables)]
 
@@ -97,16 +98,20 @@ def _lines_of(text: str) -> Lines:
             keys.update({(count - 1, key): line for key in statement})
             continue
         keys.update({(None, key): line for key in statement})
-        found: Any = statement.get(_RULE)
-        tables: Any = found if type(found) is list else []
+        tables = _tables(statement.get(_RULE))
         for table in tables:  # [[rule]], or rule = [{…}, {…}]
-            names = table if type(table) is dict else ()
-            keys.update({(count, name): line for name in (None, *names)})
+            keys.update({(count, key): line for key in (None, *table)})
             count += 1
-        if type(found) is dict:  # [rule.send]
-            keys.update({(count - 1, name): line for name in found})
+        for table in _tables([statement.get(_RULE)]):  # [rule.send]
+            keys.update({(count - 1, key): line for key in table})
         inside = is_header and bool(tables)
     return Lines(keys)
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    """Return the tables in a list; none if it is none."""
+    items: list[Any] = cast("Any", value) if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict)]
 
 
 def _statements(text: str) -> Iterator[tuple[int, dict[str, Any], bool]]:
