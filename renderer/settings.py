@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Final, Self, TypedDict
 
@@ -55,7 +55,7 @@ class Settings:
     address: str | None = None
     title: str = ""
     url: str = ""
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     tls: TLS | None = None
     connect_timeout: float = 10.0
     default: Default | None = None
@@ -76,10 +76,9 @@ class Settings:
     def warn_of_late(self, wanted: Self) -> None:
         """Log options that an open connection does not have; it stays as it is."""
         late = [
-            f"{field.name}="
-            for field in fields(self)
-            if field.name not in _HARMLESS
-            and getattr(self, field.name) != getattr(wanted, field.name)
+            f"{name}="
+            for name in [option.name for option in fields(self)]
+            if name not in _HARMLESS and getattr(self, name) != getattr(wanted, name)
         ]
         if late:
             logger.warning(

@@ -64,3 +64,7 @@ def test_a_programs_own_token_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TOKEN, "secret")
     assert Settings(token="mine").bearer == "mine"
     assert Settings("127.0.0.1:1", token="mine").bearer == "mine"
+
+
+def test_a_token_is_not_shown_to_whoever_looks_at_the_settings() -> None:
+    assert "mine" not in repr(Settings(token="mine"))

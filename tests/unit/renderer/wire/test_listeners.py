@@ -1,5 +1,6 @@
 import contextlib
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -425,3 +426,53 @@ def test_other_numbers_are_none(lane: int) -> None:
 def test_what_is_no_int_is_no_lane(lane: object, given: str) -> None:
     with pytest.raises(TypeError, match=f"a lane is an int; given was {given}"):
         checked_lane(lane)
+
+
+# ---- not for everybody -------------------------------------------------------------
+
+
+def allowing(*fns: object) -> Callable[[Registration], bool]:
+    return lambda registration: registration.fn in fns
+
+
+def test_a_table_knows_that_it_has_something_that_is_not_for_everybody() -> None:
+    table = ListenerTable()
+    table.add("x", first)
+    table.set_handler("x", first)
+    assert not table.guarded
+    assert table.add("x", first, allow=bool).allow is bool
+    assert table.guarded
+    others = ListenerTable()
+    assert others.set_handler("x", first, allow=bool).allow is bool
+    assert others.guarded
+
+
+def test_those_that_are_not_for_the_sender_stay() -> None:
+    table = ListenerTable()
+    for fn in (first, second):
+        table.add("x", fn, once=True, allow=bool)
+    table.add("x", first)
+    assert table.take_allowed("x", allowing()) == ()
+    assert table.take_allowed("y", allowing(first)) == ()
+    assert [r.fn for r in table.take_allowed("x", allowing(first))] == [first, first]
+    assert [r.fn for r in table.take_allowed("x", allowing(first))] == [first]
+    assert [r.fn for r in table.take_allowed("x", allowing(second))] == [second]
+    assert [r.fn for r in table.take("x")] == [first]
+
+
+def test_who_is_taken_by_somebody_else_meanwhile_is_not_taken_twice() -> None:
+    table = ListenerTable()
+    table.add("x", first, once=True, allow=bool)
+
+    def takes_it_first(_: Registration) -> bool:
+        table.take("x")
+        return True
+
+    assert table.take_allowed("x", takes_it_first) == ()
+
+
+def test_a_handler_may_be_looked_at() -> None:
+    table = ListenerTable()
+    assert table.handler("x") is None
+    registration = table.set_handler("x", first, once=True)
+    assert table.handler("x") is table.handler("x") is registration
