@@ -94,7 +94,7 @@ async def test_which_of_these_it_was_is_not_told(tmp_path: Path) -> None:
             page = page_of(channel, RIGHT)
             welcome = await come_back(page, token, attempt=1 if token else 0)
             for name in ("token", "session_id", "web_contents_id"):
-                welcome.ClearField(name)  # type: ignore[arg-type]  # by its name
+                welcome.ClearField(name)
             shown.append(welcome)
             await page.close()
         assert shown[0] == shown[1] == shown[2]
