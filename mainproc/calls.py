@@ -197,8 +197,8 @@ class Call:
             self._right_to_reply.pop()
         except IndexError:
             return False
-        if parcel is not None:
-            self._reply(parcel)
+        if parcel is not None and not self._reply(parcel):
+            outcome, reason = "refused", PayloadTooLarge.reason
         if self.observed is not None:
             self.observed.end(outcome, reason)
         # On the loop, there is nothing to end before `watch` has begun.
@@ -206,12 +206,15 @@ class Call:
             self._home.call(self._settled)
         return True
 
-    def _reply(self, parcel: Parcel) -> None:
+    def _reply(self, parcel: Parcel) -> bool:
+        """Send a reply; if it is too large, that instead, and return False."""
         try:
             self._send(parcel)
         except PayloadTooLarge as error:
             logger.warning("the reply to %s: %s", quote(self.channel), error)
             self._send(messages.refusal(self.id, error, lane=self._lane))
+            return False
+        return True
 
     def _settled(self) -> None:
         if self._timer is not None:

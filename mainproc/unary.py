@@ -83,9 +83,10 @@ class UnaryCall(SyncCall):
         self._settle(None, "timeout", "TIMEOUT")
         self._stop()
 
-    def _reply(self, parcel: Parcel) -> None:
+    def _reply(self, parcel: Parcel) -> bool:
         # Not by `send`: a call that holds a method of its own is left to the collector.
         self._home.call(self._set, parcel)
+        return True
 
     def _set(self, parcel: Parcel) -> None:
         if not self.reply.done():

@@ -24,6 +24,7 @@ from mainproc import (
     app,
     ipc,
 )
+from mainproc.observe import CallEnd, Direction, Kind, ObservedCall, Observer
 from renderer import aio
 
 # ---- what is registered in main ------------------------------------------------------
@@ -71,6 +72,29 @@ class Window:
 
     async def handler(self, event: IpcMainInvokeEvent) -> str:
         return event.channel
+
+
+class Counter(Observer):
+    def __init__(self) -> None:
+        self.count = 0
+
+    def message(
+        self,
+        contents: WebContents,
+        direction: Direction,
+        kind: Kind,
+        channel: str,
+        size: int,
+    ) -> None:
+        self.count += size
+
+    def call_ended(self, call: ObservedCall, end: CallEnd) -> None:
+        assert_type(call.contents, WebContents)
+        assert_type(end.seconds, float)
+
+
+def observing_ends() -> None:
+    assert_type(ipc.observe(Counter()), Callable[[], None])
 
 
 def decorators_return_the_function(

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from mainproc import ConnectionClosed, IpcMain, IpcTimeout, RemoteError
+from mainproc import (
+    ConnectionClosed,
+    IpcMain,
+    IpcTimeout,
+    Limits,
+    PayloadTooLarge,
+    RemoteError,
+)
 from mainproc.observe import ObservedCall, Observer
 from mainproc.sessions import Sessions
 from mainproc.unary import SessionGone
@@ -91,6 +98,17 @@ async def test_a_result_that_cannot_be_sent() -> None:
         with pytest.raises(RemoteError):
             await page.invoke("x")
     assert recorder.of("ended") == [("x", "error", "DataCloneError")]
+
+
+async def test_a_result_that_is_too_large() -> None:
+    ipc, recorder = observed()
+    ipc.handle("x", lambda event: bytes(10_000))
+    small = Limits(max_frame_bytes=4_096, max_message_bytes=4_096)
+    async with connected(ipc, limits=small) as page:
+        with pytest.raises(PayloadTooLarge):
+            await page.invoke("x")
+    assert recorder.of("ended") == [("x", "refused", "PAYLOAD_TOO_LARGE")]
+    assert recorder.of("out") == [("reply", "")]
 
 
 async def test_a_reply_that_nobody_sends() -> None:
