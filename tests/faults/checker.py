@@ -179,7 +179,8 @@ class _Notices:
         self._ended = [entry for entry in history if entry.did == "ended"]
         self._unheard = {e.session for e in history if e.did == "unheard"}
         killed = [entry for entry in history if entry.did == "killed"]
-        self.pages = {entry.page for entry in killed if entry.page}
+        # With both, it is main's end of a page's session.
+        self.pages = {entry.page for entry in killed if not entry.session}
         self.mains = {entry.session for entry in killed if entry.session}
         self._left: dict[int, float] = {
             place: gap.count for place, gap in enumerate(self._gaps)

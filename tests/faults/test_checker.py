@@ -184,6 +184,14 @@ def test_what_a_killed_main_took_along() -> None:
     assert (found.announced, found.wrong) == (1, 0)
 
 
+def test_a_session_that_main_gave_up() -> None:
+    given_up = [note("killed", session="main 1:1"), *ended()]
+    again = arrived(3, session="main 1:2")
+    parts = sent(1, 2, 3), arrived(1), given_up, again
+    assert verdict(*parts, gap(1)).announced == 1
+    assert verdict(*parts).unannounced_gaps == 1, "the renderer lives, and was not told"
+
+
 def test_who_never_heard_of_a_session_misses_nothing() -> None:
     unheard = [note("unheard", session="main 1:1")]
     assert verdict(KILLED_MAIN, sent(1, 2, **DOWN), unheard).announced == 2
