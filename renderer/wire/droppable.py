@@ -4,6 +4,11 @@ A number is never given away twice, so an event that is given up leaves a tombst
 it says "dropped" to the receiver, who counts. Only an event may go of which nothing
 was written on any link: what was, the peer may have, and a replay must say the same.
 
+Events that a peer has not consumed but has in hand cannot go any more. So that there is
+always something that can, those at the end of the queue are held back while half of
+the window is on its way. Nothing else ever waits for that: whatever is put behind them
+takes them along.
+
 A sender that is a million messages ahead must not hold a million tombstones. Those
 that stand side by side become one for each channel: their numbers tell nothing of
 their order. Of what is given up at least one newer event of its channel waits in the
@@ -18,6 +23,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.chunks import Piece
+from renderer.wire.limits import Peer
 from renderer.wire.parcel import Parcel
 
 if TYPE_CHECKING:
@@ -118,12 +124,24 @@ def split(items: list[Entry], numbers: int) -> int:
 class Droppables:
     """The events of one direction that may be given up."""
 
-    __slots__ = ("_bytes", "_fresh", "_graves")
+    __slots__ = (
+        "_all_bytes",
+        "_begin",
+        "_bytes",
+        "_count",
+        "_end",
+        "_fresh",
+        "_graves",
+        "_window",
+    )
 
     def __init__(self) -> None:
         self._fresh: dict[str, deque[Droppable]] = {}  # by channel, the oldest first
         self._bytes: dict[str, int] = {}
+        self._count = self._all_bytes = 0  # of all of them
         self._graves = 0  # tombstones in the queue that were never merged
+        self._begin = self._end = 0  # the numbers of the latest ones in a row
+        self._window = 0, 0  # the peer's
 
     def add(self, parcel: Parcel, channel: str) -> Droppable:
         """Return an event as one that may be given up from now on."""
@@ -134,6 +152,8 @@ class Droppables:
             self._bytes[channel] = 0
         fresh.append(event)
         self._bytes[channel] += len(parcel.data)
+        self._count += 1
+        self._all_bytes += len(parcel.data)
         return event
 
     def of(self, channel: str) -> tuple[int, int]:
@@ -153,8 +173,50 @@ class Droppables:
         else:  # what was put before it waits on another lane
             fresh.remove(event)
         self._bytes[event.channel] -= len(event.data)
+        self._count -= 1
+        self._all_bytes -= len(event.data)
         if not fresh:
             del self._fresh[event.channel], self._bytes[event.channel]
+
+    # ---- holding back ----------------------------------------------------------------
+
+    def number(self, number: int, peer: Peer) -> None:
+        """Note the number of the latest one, which is the last of all messages.
+
+        Args:
+            number: the number.
+            peer: whose window it is in.
+        """
+        if number != self._end + 1:
+            self._begin = number
+        self._end = number
+        self._window = peer.window_messages, peer.window_bytes
+
+    def holds(self, queue: list[Entry], last: int, written: int) -> bool:
+        """Tell whether nothing but events that may be given up waits for the link.
+
+        Args:
+            queue: what waits, and has numbers.
+            last: the last number of all messages.
+            written: the last that is written.
+        """
+        if not queue or last != self._end or written + 1 < self._begin:
+            return False
+        first = queue[0]
+        if type(first) is Tombstone:
+            return not first.written
+        return type(first) is Droppable  # if not, the peer may have lost it in a cut
+
+    def suffice(self, messages: int, size: int) -> bool:
+        """Tell whether more than half of the window is on its way.
+
+        Args:
+            messages: how many are not acked, written or not.
+            size: their bytes.
+        """
+        return (messages - self._count) * 2 > self._window[0] or (
+            size - self._all_bytes
+        ) * 2 > self._window[1]
 
     # ---- the queue -------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class Outbox(Debit):
     __slots__ = (
         "_droppables",
         "_lanes",
+        "_may_hold",
         "_passed",
         "_progress",
         "_queued",
@@ -64,6 +65,7 @@ class Outbox(Debit):
         self._queued: list[Entry] = []
         self._unacked: list[Entry] = []
         self._droppables: Droppables | None = None  # from the first one on
+        self._may_hold = True
         self._lanes: Lanes | None = None
         self._transfers = 0  # so many, before `_lanes`
         self._receipts = 0  # the last that was no number
@@ -146,6 +148,7 @@ class Outbox(Debit):
             self._charge(parcel, 1)
         else:
             self._number(event)
+            droppables.number(self.last, peer)
             self._charge(parcel, 1)
             self._note_passed(parcel)
         return gone
@@ -242,8 +245,26 @@ class Outbox(Debit):
     # ---- writing ---------------------------------------------------------------------
 
     def has_unwritten(self) -> bool:
-        """Tell whether a message waits for the link."""
-        return bool(self._queued) or self._lanes is not None
+        """Tell whether a message waits for the link, and may go."""
+        if self._lanes is not None:
+            return True
+        return bool(self._queued) and not (self._droppables and self.holds_back)
+
+    @property
+    def holds_back(self) -> bool:
+        """All that waits for the link waits for acks, so that it may be given up."""
+        droppables = self._droppables
+        return (
+            droppables is not None
+            and self._lanes is None
+            and self._may_hold
+            and droppables.holds(self._queued, self.last, self.written)
+            and droppables.suffice(self.outstanding, self.outstanding_bytes)
+        )
+
+    def hold_nothing_back(self) -> None:
+        """Let everything go to the link, from now on."""
+        self._may_hold = False
 
     def take(
         self, max_messages: int, max_bytes: int, acks: bool

@@ -125,6 +125,8 @@ class Writer:
         if self._silent:
             return None
         first, parts = 0, list[bytes | memoryview]()
+        if self._goodbye is not None:
+            outbox.hold_nothing_back()
         if outbox.has_unwritten() and not self._stopped:
             room = min(self._limits.batch_bytes, peer.max_frame_bytes - CONTROL_RESERVE)
             first, parts = outbox.take(self._limits.batch_messages, room, peer.acks)
@@ -166,7 +168,7 @@ class Writer:
         # Whoever waits for an ack has, with it, what the listeners sent before they
         # were through: it stands behind everything put until now. Large messages hold
         # it up no more than they do other lanes.
-        if self._stopped or outbox.written == outbox.last:
+        if self._stopped or outbox.written == outbox.last or outbox.holds_back:
             self._held_ack = None
             return inbox.tell()
         if self._held_ack is None:

@@ -14,12 +14,12 @@ ROOT: Final = Path(__file__).parents[2]
 _RUN: Final = """
 import runpy, sys
 sys.path.insert(0, sys.argv.pop(1))
-runpy.run_module("tests.soak.soaked", run_name="__main__")
+runpy.run_module(sys.argv.pop(1), run_name="__main__")
 """
 
 
 @contextmanager
-def soaked_main() -> Iterator[RunningMain]:
-    """Run it while the block runs."""
-    with running_command(sys.executable, "-c", _RUN, str(ROOT)) as main:
+def soaked_main(module: str = "tests.soak.soaked") -> Iterator[RunningMain]:
+    """Run it, or another program of ours, while the block runs."""
+    with running_command(sys.executable, "-c", _RUN, str(ROOT), module) as main:
         yield main
