@@ -279,7 +279,7 @@ class MemoryRenderer(IpcRenderer):
     """A renderer whose main process is in memory."""
 
     def __init__(self, main: MemoryMain, **options: Any) -> None:
-        super().__init__("memory", **options)
+        super().__init__(**{"address": "memory", **options})
         self._main = main
 
     def _carrier(self, settings: ThreadSettings) -> MemoryMain:
