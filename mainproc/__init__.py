@@ -162,7 +162,9 @@ def serve(
         CannotListen: on entering: an address is in use, or cannot be listened on, or
             is open to more people than was said to be wanted; or a file cannot be used.
     """
-    measures = Measures(tls, token_file, authenticate, insecure_plaintext_from_anywhere)
+    measures = Measures(
+        tls, token_file, authenticate, insecure_plaintext_from_anywhere, policy
+    )
     return serve_main(ipc, listen, grace, measures)
 
 

@@ -19,6 +19,7 @@ logger = logging.getLogger("ipc.main")
 Answer: TypeAlias = "Identity | str | None"
 Authenticate: TypeAlias = Callable[[Credentials], "Answer | Awaitable[Answer]"]
 
+_HOSTS_TOLD: Final = 1_000
 _DECIDE_WITHIN: Final = 10.0
 """Seconds that an `authenticate=` hook has, if it is `async def`."""
 
@@ -57,6 +58,7 @@ class Authenticator:
         self._tokens = tokens
         self._certificates = certificates
         self._hook = hook
+        self._told: set[str] = set()
 
     @property
     def asks(self) -> bool:
@@ -76,12 +78,29 @@ class Authenticator:
         """
         if not self.asks:
             return None
+        try:
+            return await self._identify(credentials)
+        except Unauthenticated:
+            self._tell(credentials)
+            raise
+
+    async def _identify(self, credentials: Credentials) -> Identity:
         known = self._by_what_it_shows(credentials)
-        if self._hook is None:
-            if known is None:
-                raise Unauthenticated
-            return known
-        return await self._ask(self._hook, replace(credentials, identity=known))
+        if self._hook is not None:
+            return await self._ask(self._hook, replace(credentials, identity=known))
+        if known is None:
+            raise Unauthenticated
+        return known
+
+    def _tell(self, credentials: Credentials) -> None:
+        # Once for each machine: a peer must not write our log.
+        host = credentials.peer.rpartition(":")[0]
+        if host in self._told or len(self._told) >= _HOSTS_TOLD:
+            return
+        self._told.add(host)
+        how = "wrong credentials" if credentials.authorization else "no credentials"
+        text = "refused %s, with %s; more from there is not logged"
+        logger.warning(text, quote(credentials.peer), how)
 
     def _by_what_it_shows(self, credentials: Credentials) -> Identity | None:
         if self._tokens is not None:

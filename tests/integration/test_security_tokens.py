@@ -54,6 +54,18 @@ async def test_any_other_is_refused_with_one_text(
         assert str(caught.value) == TEXT
 
 
+async def test_a_refusal_is_logged_once_for_each_machine(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(token_file=token_file(tmp_path)) as address:
+        for token in ("x" * 30, None, "y" * 30):
+            with pytest.raises(AccessDenied):
+                await by_asyncio(address, token=token)
+    (told,) = [r.getMessage() for r in caplog.records if r.name == "ipc.main"]
+    assert told.startswith("refused 'ipv4:127.0.0.1:")
+    assert told.endswith("with wrong credentials; more from there is not logged")
+
+
 async def test_who_is_not_asked_is_nobody() -> None:
     async with serving() as address:
         assert await by_threads(address) == "None"
