@@ -1,8 +1,8 @@
 """The loss ledger: numbered messages, faults of all kinds, and who was told of what.
 
 Without TLS a changed byte inside a message is another message, and nobody can notice:
-"corrupt" changes a frame's length, which HTTP/2 notices. All faults are drawn from the
-seed; what they hit depends on the machine.
+"corrupt" changes a frame's length, which HTTP/2 notices; "corrupt-tls" any byte at all.
+All faults are drawn from the seed; what they hit depends on the machine.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ _INTERRUPTED: Final = 130
 _JOBS: Final = 2
 """Episodes at once, when it is to be quick: times of recovery mean little then."""
 _QUICK: Final = ("reset", "cut", "half-close", "mixed", "main-killed")
-_PROCESSES: Final = (
+_OURS_ALONE: Final = (
+    "corrupt-tls",
     "main-killed",
     "renderer-killed",
     "main-stopped",
     "renderer-stopped",
 )
-"""Of peers nobody expects that they survive this: their table is about networks."""
+"""Peers' table is about networks: nobody expects that they survive their processes."""
 
 
 def main() -> int:
@@ -82,7 +83,7 @@ def _scripts(arguments: argparse.Namespace) -> list[Script]:
     quick = arguments.quick
     chosen = arguments.only or (_QUICK if quick else [kind.name for kind in KINDS])
     if arguments.peers and not arguments.only:
-        chosen = [name for name in chosen if name not in _PROCESSES]
+        chosen = [name for name in chosen if name not in _OURS_ALONE]
     kinds = tuple(kind for kind in KINDS if kind.name in chosen)
     return scripts(
         (*OURS, *PEERS) if arguments.peers else OURS,

@@ -13,6 +13,7 @@ from tests.bench.programs import PATIENCE
 from tests.faults.checker import Verdict, check, recoveries
 from tests.faults.history import Entry
 from tests.faults.kinds import Kind
+from tests.faults.peers.commands import encrypted
 from tests.faults.stage import Cast, Stage, staged
 
 _SPREAD_S: Final = 0.4
@@ -73,7 +74,10 @@ async def play(script: Script, keep: Path | None = None) -> Outcome:
         if keep is not None:
             folder = keep / f"{script.cast.name} {script.kind.name}"
             folder.mkdir(parents=True)
-        async with staged(script.cast, folder, script.seed) as stage:
+        cast = script.cast
+        if script.kind.encrypted:
+            cast = encrypted(cast, folder / "tls")
+        async with staged(cast, folder, script.seed) as stage:
             settled = await _perform(script, stage)
             return _outcome(script, stage.history, settled)
 

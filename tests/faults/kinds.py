@@ -23,12 +23,14 @@ class Kind:
         what: for people.
         strike: does it, and undoes what would last; called while messages pass.
         share: of all cuts, in parts.
+        encrypted: it happens to a connection with TLS.
     """
 
     name: str
     what: str
     strike: Callable[[Stage], Awaitable[None]]
     share: int = 10
+    encrypted: bool = False
 
 
 async def _reset(stage: Stage) -> None:
@@ -37,10 +39,13 @@ async def _reset(stage: Stage) -> None:
 
 
 async def _cut_within(stage: Stage) -> None:
-    stage.note("cut")
+    (*connections,) = stage.proxy.connections
     stage.proxy.cut_after(stage.rng.randint(1, 3_000), stage.rng.choice(WAYS))
     await asyncio.sleep(0.2)
-    stage.proxy.reset()  # had too little come
+    for connection in connections:
+        if connection in stage.proxy.connections:  # too little has come
+            stage.note("cut")
+            connection.reset()
 
 
 async def _half_close(stage: Stage) -> None:
@@ -93,8 +98,12 @@ async def _while(stage: Stage) -> None:
 
 
 async def _corrupt(stage: Stage) -> None:
-    stage.note("cut")
     stage.proxy.corrupt(stage.rng.choice(WAYS))
+
+
+async def _corrupt_any(stage: Stage) -> None:
+    count = stage.rng.randint(0, 1_000)
+    stage.proxy.corrupt(stage.rng.choice(WAYS), count=count)
 
 
 async def _mixed(stage: Stage) -> None:
@@ -114,6 +123,12 @@ _BASE: Final = (
     Kind("latency", "10 to 200 ms, never the same, and a RST", _latency),
     Kind("bandwidth", "10 to 100 kB/s, and a RST", _bandwidth),
     Kind("corrupt", "a byte of a frame's length is another", _corrupt),
+)
+_CORRUPT_ANY: Final = Kind(
+    "corrupt-tls",
+    "any byte is another, and TLS is there to notice",
+    _corrupt_any,
+    encrypted=True,
 )
 
 
@@ -147,6 +162,7 @@ async def _kill_page(stage: Stage) -> None:
 
 KINDS: Final = (
     *_BASE,
+    _CORRUPT_ANY,
     Kind("mixed", "two of these, one upon the other", _mixed),
     Kind("main-stopped", "SIGSTOP for up to 4 s, then SIGCONT", _stop_main, 3),
     Kind("renderer-stopped", "the same for the renderer", _stop_page, 3),

@@ -155,7 +155,10 @@ class Connection:
                 await self._open.wait()
                 _shut(sink)
                 return
-            await self._pass(way, sink, self._corrupters[way].through(data))
+            passing = self._corrupters[way].through(data)
+            if passing != data:
+                self._proxy.on_strike()
+            await self._pass(way, sink, passing)
 
     async def _pass(self, way: str, sink: socket.socket, data: bytes) -> None:
         loop = asyncio.get_running_loop()
@@ -169,6 +172,7 @@ class Connection:
             self.passed[way] += size
             self._left[way] -= size
             if self._left[way] <= 0:
+                self._proxy.on_strike()
                 raise ConnectionResetError("so it was asked")
             # With no delay, too: each slice becomes a packet of its own.
             await asyncio.sleep(size / self.weather.bytes_per_s)
@@ -190,6 +194,8 @@ class Proxy:
         self.is_black_hole = False
         self.accepts = True
         """Otherwise a new connection is reset at once."""
+        self.on_strike: Callable[[], object] = lambda: None
+        """Called on its loop when what was to come after some bytes has come."""
         self.accepted = 0
         self.connections: list[Connection] = []
         self._connected = asyncio.Event()

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -56,6 +57,7 @@ class Stage:
     def __init__(self, cast: Cast, folder: Path, proxy: Proxy, seed: int) -> None:
         self.cast = cast
         self.proxy = proxy
+        proxy.on_strike = partial(self.note, "cut")
         self.rng = random.Random(seed)
         self.history: list[Entry] = []
         self._folder = folder

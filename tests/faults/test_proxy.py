@@ -8,6 +8,7 @@ import threading
 from asyncio import IncompleteReadError, StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -116,11 +117,14 @@ async def test_half_closed_the_other_way_stays(line: Line, way: Way) -> None:
 @WAYS
 async def test_cut_after_so_many_bytes(line: Line, way: Way) -> None:
     into, out = line.ends(way)
+    strikes: list[int] = []
+    line.proxy.on_strike = partial(strikes.append, 1)
     line.proxy.cut_after(5, way)
     into.write(b"1234567890")
     # What a reset overtakes is lost: five at most.
     with pytest.raises((ConnectionResetError, IncompleteReadError)):
         await out.readexactly(6)
+    assert strikes == [1]
 
 
 async def test_slices(line: Line) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from renderer.texts import CA_VARIABLE
 from tests.bench.needs import npm, packages
 from tests.bench.programs import python
 from tests.faults.stage import Cast
@@ -39,6 +41,28 @@ def _node(name: str, server: str, client: str) -> Cast:
 THREADS: Final = Cast("threads", _MAIN, _program("ours.page"), packages())
 ASYNCIO: Final = Cast("asyncio", _MAIN, _program("ours.page_aio"), packages())
 OURS: Final = (THREADS, ASYNCIO)
+
+
+def encrypted(cast: Cast, folder: Path) -> Cast:
+    """Return our programs with TLS between them.
+
+    Args:
+        cast: which of ours.
+        folder: where certificates go.
+
+    Raises:
+        Missing: nothing is here to make certificates.
+    """
+    packages("cryptography")()
+    from tests.support.certificates import Authority
+
+    authority = Authority(folder)
+    pair = authority.sign("main", "127.0.0.1")
+    files = (f"--tls-cert={pair.cert}", f"--tls-key={pair.key}")
+    trusting = ("env", f"{CA_VARIABLE}={authority.ca}")
+    main = (*cast.main[:-1], *files, cast.main[-1])
+    return replace(cast, main=main, page=(*trusting, *cast.page))
+
 
 PYTHON_SOCKETIO: Final = Cast(
     "python-socketio",
