@@ -166,7 +166,7 @@ class Sessions:
     def _admit(self, first: bytes, identity: Identity | None) -> Connection:
         most = self.ipc.limits.max_sessions
         if len(self._connections) >= most:
-            raise Overloaded(f"main has {most:,} renderers, and takes no more")
+            raise Overloaded(f"main has as many renderers as it takes: {most:,}")
         connection = Connection(
             self.ipc,
             first,
