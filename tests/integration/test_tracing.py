@@ -16,11 +16,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from mainproc import IpcMain, serve
+from mainproc import IpcMain, WebContents, serve
 from mainproc.asks import next_id
 from mainproc.observe.otel import OpenTelemetryObserver
 from renderer.wire.parcel import Parcel
 from tests.electron.faces import FACES, Page, ThreadsPage, opened
+from tests.faults.proxy import Proxy
 from tests.integration.main_support import raw_page, send_sync, serving
 from tests.support.processes import PATIENCE
 
@@ -318,3 +319,39 @@ async def test_names_are_bounded(telemetry: Telemetry) -> None:
     ]
     points = telemetry.figures()["rpc.server.call.duration"]
     assert [attributes["rpc.method"] for attributes, _ in points] == ["first", "_OTHER"]
+
+
+async def test_figures_of_cuts(telemetry: Telemetry, ipc: IpcMain) -> None:
+    ipc.on("echo", lambda event, arg: setattr(event, "return_value", arg))
+    async with (
+        serve(ipc, listen="127.0.0.1:0") as main,
+        Proxy(main.address) as proxy,
+        opened(ThreadsPage, proxy.address, reconnect=True) as page,
+    ):
+        assert await page.send_sync("echo", 1) == 1
+        proxy.reset()
+        assert await page.send_sync("echo", 2) == 2
+    telemetry.observer().gap(WebContents(title="", url="", default=None), 1, None)
+    figures = telemetry.figures()
+    names = ("sessions", "cuts", "resumes", "gaps")
+    found = [figures[f"electron_ipc.{name}"] for name in names]
+    assert found == [[({}, 1)]] * 4
+
+
+async def test_figures_of_overload(telemetry: Telemetry) -> None:
+    ipc = IpcMain(overflow="drop_oldest")
+    ipc.observe(telemetry.observer())
+    async with (
+        serving(ipc) as (_, channel),
+        raw_page(channel, acks=True, window_messages=1),
+    ):
+        (contents,) = ipc.web_contents
+        contents.send("x", 1)
+        contents.send("x", 2)
+        contents.send("x", 3)
+    ((attributes, count),) = telemetry.figures()["electron_ipc.overloads"]
+    assert count >= 1
+    assert attributes == {
+        "network.io.direction": "transmit",
+        "electron_ipc.policy": "drop_oldest",
+    }

@@ -344,3 +344,14 @@ def test_the_rest_of_a_log(caplog: pytest.LogCaptureFixture) -> None:
         f"{who}: gap: 0 messages to it unconfirmed, 2 from it missing",
         f"{who}: overloaded, out 'x\\n': raise",
     ]
+
+
+async def test_messages_that_their_sender_gave_up() -> None:
+    ipc, recorder = observed()
+    async with connected(ipc) as page:
+        page.hostile = True
+        lost = pb.Message(dropped=pb.Dropped(channel="x", count=3))
+        frame = pb.StreamRequest(first=1, messages=[lost])
+        page.link.arriving.put_nowait(frame.SerializeToString())
+        await page.until(lambda: recorder.of("in"))
+    assert recorder.of("in") == [("lost", "x")]
