@@ -187,6 +187,36 @@ def test_a_main_that_is_killed(other: Any, script: Callable[[str, str], Path]) -
     assert (code, out, err) == (0, "disconnected\nFalse\n", "")
 
 
+def test_the_end_of_a_script_whose_main_was_killed(
+    other: Any, script: Callable[[str, str], Path]
+) -> None:
+    page = script(
+        "page.py",
+        """
+        import asyncio, os, signal, sys
+        from renderer.aio import connection, ipc
+
+        connection.FLUSH_S = 0.3
+
+        async def main():
+            lost = asyncio.Event()
+            ipc.on_reconnecting(lost.set)
+            await ipc.connect()
+            os.kill(int(sys.argv[1]), signal.SIGKILL)
+            await lost.wait()
+            ipc.send("number", 1)
+
+        asyncio.run(main())
+        """,
+    )
+    code, out, err = run_page(other.address, page, str(other.process.pid))
+    assert (code, out) == (0, "")
+    lost, unconfirmed = err.splitlines()
+    assert lost.startswith(f"lost main at {other.address} (UNAVAILABLE: ")
+    text = "was closed; it has not confirmed 1 message sent to it"
+    assert unconfirmed == f"the connection to main at {other.address} {text}"
+
+
 def test_ctrl_c_says_goodbye(other: Any, script: Callable[[str, str], Path]) -> None:
     page = script(
         "page.py",
