@@ -109,7 +109,7 @@ class IpcRenderer(Channels):
         return self._settings.target if connection is None else connection.address
 
     def is_connected(self) -> bool:
-        """Tell whether there is an open connection."""
+        """Tell whether there is an open connection; not while it is being restored."""
         connection = self._connection
         return (
             connection is not None
@@ -125,9 +125,9 @@ class IpcRenderer(Channels):
         """Connect, and wait until main has said welcome.
 
         Nothing happens if there is a connection to that address (options that would
-        change it are named in the log). After a connection has
-        ended this begins a new session; listeners and handlers stay registered.
-        Cancelling this changes nothing but the waiting.
+        change it are named in the log); if it is being restored this waits for that.
+        After a connection has ended this begins a new session; listeners and handlers
+        stay registered. Cancelling this changes nothing but the waiting.
 
         Args:
             address: as for `IpcRenderer`. None: what was said there.
@@ -233,7 +233,9 @@ class IpcRenderer(Channels):
         """Send an event to main's listeners on a channel. There is nothing to await.
 
         Events, sync messages and invokes of a lane arrive in the order in which they
-        were sent, each once, as long as the connection lasts.
+        were sent, each once, over cuts as well. Those of which main has not said that
+        it consumed them when its session is lost are told by `on_gap`; at the end of
+        the connection they are told in the log.
 
         Args:
             channel: the event's name.
@@ -274,8 +276,9 @@ class IpcRenderer(Channels):
         Returns:
             The return value to come. Awaiting it raises `NoListener` if nobody listens,
             `ReplyNeverSent` if no listener set a value, `RemoteError` if one raised,
-            `ConnectionClosed` if the connection ends before, `DataCloneError` if the
-            value cannot be read. Cancelling it tells main.
+            `ConnectionClosed` if the connection ends before or main loses the session
+            (a cut alone does neither), `DataCloneError` if the value cannot be read.
+            Cancelling it tells main.
 
         Raises:
             IpcError: as for `send`; nothing was sent.
@@ -308,8 +311,9 @@ class IpcRenderer(Channels):
         Returns:
             The result to come. Awaiting it raises `RemoteError` if the handler raised,
             `NoHandler` if there is none, `ConnectionClosed` if the connection ends
-            before, `DataCloneError` if the result cannot be read. Cancelling it, or who
-            awaits it, cancels the handler.
+            before or main loses the session (a cut alone does neither),
+            `DataCloneError` if the result cannot be read. Cancelling it, or who awaits
+            it, cancels the handler.
 
         Raises:
             IpcError: as for `send`; nothing was sent.
@@ -345,8 +349,8 @@ class IpcRenderer(Channels):
 
         Raises:
             IpcTimeout: main has not consumed it all in time.
-            ConnectionClosed: the connection ended before, or there was none for what
-                was sent.
+            ConnectionClosed: the connection ended before, main lost the session, or
+                there was no connection for what was sent.
         """
         self._raise_loss()
         line = self._line()
@@ -426,7 +430,8 @@ class IpcRenderer(Channels):
     async def aclose(self) -> None:
         """Wait until main has consumed what was sent, say goodbye, and disconnect.
 
-        Both together take 10 s at most; what main has not confirmed then is logged.
+        Both together take 10 s at most; what main has not confirmed then is logged. A
+        connection that is being restored ends at once.
         Listeners get what arrived before, calls under way fail with `ConnectionClosed`.
         Nothing happens if there is no connection. Afterwards only `connect` opens one.
         Cancelling this cuts the connection.
@@ -465,12 +470,9 @@ class IpcRenderer(Channels):
 
     def __repr__(self) -> str:
         connection = self._connection
-        if self.is_connected():
-            state = f"is {self.id}"
-        elif connection is not None and connection.is_reconnecting:
+        state = f"is {self.id}" if self.is_connected() else "not connected"
+        if connection is not None and connection.is_reconnecting:
             state = "reconnecting"
-        else:
-            state = "not connected"
         return f"<IpcRenderer at {self.address}, {state}>"
 
     def _check(self, kind: Kind, channel: str, fn: object, *, thread: bool) -> None:
