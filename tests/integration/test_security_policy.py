@@ -73,7 +73,8 @@ async def test_what_main_sends() -> None:
         came = asyncio.Event()
         async with aio.IpcRenderer(address, connect_timeout=SOON) as page:
             page.on("secret", lambda number: heard.append("secret"))
-            page.on("open", lambda number: (heard.append("open"), came.set()))
+            page.on("open", lambda number: heard.append("open"))
+            page.on("open", lambda number: came.set())
             page.send("go")
             async with asyncio.timeout(PATIENCE):
                 await done.wait()
