@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import os
 import socket
 import stat
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
+from renderer.wire import hosts
 from renderer.wire.errors import IpcError
 
 UNIX: Final = "unix:"
@@ -72,17 +72,10 @@ def is_loopback(address: str) -> bool:
     found = {target[0] for *_, target in _resolve(address)}
     # Names are not believed, but for the one that everybody has: who answers for them
     # could say something else a moment later.
-    named = _split(address)[0].lower()
+    named = hosts.host_of(address).lower()
     if named != "localhost":
         found.add(named)
-    return all(map(_is_loopback, found))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name
-        return False
+    return all(map(hosts.is_loopback, found))
 
 
 def check_port(address: str) -> None:
@@ -107,13 +100,8 @@ def check_port(address: str) -> None:
                 raise AddressInUse(text) from None
 
 
-def _split(address: str) -> tuple[str, str]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), port
-
-
 def _resolve(address: str) -> list[Any]:
-    host, port = _split(address)
+    host, port = hosts.host_of(address), address.rpartition(":")[2]
     text = f"{address} is no address to listen on; give HOST:PORT or unix:PATH"
     if not host:  # gRPC would take that for all of this machine's addresses
         raise AddressInUse(text)

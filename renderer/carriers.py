@@ -5,8 +5,17 @@ gRPC is loaded when the first is opened: importing a face must not load it.
 
 from __future__ import annotations
 
+import logging
+
 from renderer.carrier import AioCarrier, Carrier
 from renderer.settings import Settings
+from renderer.tls import TLS
+from renderer.wire.errors import quote
+from renderer.wire.hosts import host_of, is_loopback
+
+logger = logging.getLogger("ipc.renderer")
+
+_warned: set[str] = set()
 
 
 def grpc_carrier(settings: Settings) -> Carrier:
@@ -15,15 +24,10 @@ def grpc_carrier(settings: Settings) -> Carrier:
     Raises:
         ConnectionClosed: the settings cannot be.
     """
-    target = settings.grpc_target()
+    target, tls = _checked(settings)
     from renderer.grpc_link import GrpcCarrier
 
-    return GrpcCarrier(
-        target,
-        token=settings.bearer,
-        tls=settings.encryption,
-        dead_after=settings.dead_after,
-    )
+    return GrpcCarrier(target, token=settings.bearer, tls=tls)
 
 
 def grpc_aio_carrier(settings: Settings) -> AioCarrier:
@@ -32,14 +36,30 @@ def grpc_aio_carrier(settings: Settings) -> AioCarrier:
     Raises:
         ConnectionClosed: the settings cannot be.
     """
-    target = settings.grpc_target()
+    target, tls = _checked(settings)
     from renderer.grpc_aio_link import GrpcAioCarrier
 
-    return GrpcAioCarrier(
-        target,
-        token=settings.bearer,
-        tls=settings.encryption,
-        dead_after=settings.dead_after,
+    return GrpcAioCarrier(target, token=settings.bearer, tls=tls)
+
+
+def _checked(settings: Settings) -> tuple[str, TLS | None]:
+    target, tls = settings.grpc_target(), settings.encryption
+    if tls is None and settings.bearer is not None:
+        _warn_of_plaintext(target)
+    return target, tls
+
+
+def _warn_of_plaintext(target: str) -> None:
+    scheme, _, rest = target.partition(":")
+    host = host_of(rest if scheme in ("dns", "ipv4", "ipv6") else target)
+    here = target.startswith("unix") or host.lower() == "localhost"
+    if here or is_loopback(host) or target in _warned:
+        return
+    _warned.add(target)
+    logger.warning(
+        "the token for main at %s is not encrypted on its way: who sees it can come "
+        "in with it; give tls=, or set ELECTRON_IPC_CA",
+        quote(target),
     )
 
 
