@@ -332,6 +332,7 @@ class Connection:
                 self.exchange.turned()
             case events.Detached() if self.opened:
                 self._reconnecting.lost(event, self._broken, heard=heard)
+                self.exchange.turned()
             case events.Gap():
                 self._gap(event)
             case events.Cancelled():
@@ -413,12 +414,15 @@ class Connection:
         def say(session: Session) -> None:
             nonlocal begins
             begins = self.opened and session.state in KEPT
+            if begins:
+                # Before the reader can see that it is over, and make its own of it.
+                self._closing = True
+                self.exchange.error = self.exchange.error or texts.left(self.address)
             if begins or session.state is State.DRAINING:
                 session.goodbye()
 
         happened = self.exchange.change(say)
         if begins:
-            self._closing = True
             self._stop(texts.left(self.address))
         for event in happened:
             self._note(event)

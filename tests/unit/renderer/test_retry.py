@@ -1,0 +1,26 @@
+"""When to try again."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from renderer.retry import backoff
+
+
+def test_the_bound_doubles_up_to_the_longest() -> None:
+    pauses = list(islice(backoff(lambda: 1.0), 9))
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
+
+
+def test_each_pause_is_drawn_anew_below_the_bound() -> None:
+    draws = iter([0.0, 0.5, 0.25])
+    pauses = list(islice(backoff(draws.__next__, first=1.0, longest=2.0), 3))
+    assert pauses == [0.0, 1.0, 0.5]
+
+
+def test_the_longest_may_be_shorter_than_the_first_doubled() -> None:
+    assert list(islice(backoff(lambda: 1.0, first=1.0, longest=1.5), 3)) == [
+        1.0,
+        1.5,
+        1.5,
+    ]
