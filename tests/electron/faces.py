@@ -157,7 +157,7 @@ class AsyncioPage(Page):
         from renderer.aio import ipc
 
         async def page():
-            await ipc.connect()
+            await ipc.connect(reconnect=False)
             await ipc.send_sync("wait")
 
         asyncio.run(page())
