@@ -59,7 +59,7 @@ class Settings:
     tls: TLS | None = None
     connect_timeout: float = 10.0
     default: Default | None = None
-    reconnect: bool = False
+    reconnect: bool = True
     dead_after: float = 20.0
 
     def __post_init__(self) -> None:
