@@ -1,4 +1,4 @@
-"""When to try again: backoff as a plain sequence, without a clock."""
+"""When to try again, and for how long: plain sequences, without a clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Final
 
 FIRST_S: Final = 0.1
 LONGEST_S: Final = 5.0
+
+FIRST_ATTEMPT_S: Final = 2.0
+LONGEST_ATTEMPT_S: Final = 10.0
 
 
 def backoff(
@@ -28,4 +31,22 @@ def backoff(
         bound = min(2 * bound, longest)
 
 
-__all__ = ("backoff",)
+def attempts(
+    *, first: float = FIRST_ATTEMPT_S, longest: float = LONGEST_ATTEMPT_S
+) -> Iterator[float]:
+    """Yield the seconds that each attempt may take, without end.
+
+    A connection may be swallowed before anybody can notice: the next one may do better.
+    A main that is busy, or far away, gets more time from one to the next.
+
+    Args:
+        first: seconds for the first.
+        longest: seconds beyond which they do not grow.
+    """
+    limit = first
+    while True:
+        yield min(limit, longest)
+        limit = min(2 * limit, longest)
+
+
+__all__ = ("attempts", "backoff")

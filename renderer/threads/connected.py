@@ -15,6 +15,7 @@ from renderer.carriers import grpc_carrier
 from renderer.deadline import Deadline
 from renderer.ipc_renderer import Channels
 from renderer.patience import ThreadPatience
+from renderer.retry import attempts
 from renderer.settings import ThreadOptions, ThreadSettings
 from renderer.threads import lifetime
 from renderer.threads.connection import Connection
@@ -152,13 +153,14 @@ class Connected(Channels):
             self._opening.release()
 
     def _open(self, patience: ThreadPatience) -> Connection:
-        while True:
+        for limit in attempts():
             connection, dispatcher = self._start()
             self._attempt = connection
             try:
                 if not connection.wait_opened(patience.first_doubt):
                     patience.doubt()
-                    connection.wait_opened(patience.deadline)
+                    left = patience.deadline.left or 0.0
+                    connection.wait_opened(Deadline(min(limit, left)))
             finally:
                 self._attempt = None
                 if not connection.opened:
@@ -166,6 +168,7 @@ class Connected(Channels):
             if connection.opened:
                 return self._opened(connection, dispatcher)
             patience.pause(connection.error)
+        raise AssertionError  # they have no end
 
     def _leave(self, flush_s: float, part_s: float) -> int:
         """End the connection; return how many messages main has not confirmed."""

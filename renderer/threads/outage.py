@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import final
 
 from renderer.carrier import LinkBroken
-from renderer.retry import backoff
+from renderer.retry import attempts, backoff
 from renderer.wire.errors import IpcError
 from renderer.wire.link import Fate
 
@@ -30,6 +30,7 @@ class Outage:
         self.wanted = 0.0
         """Seconds that main wants to be left alone before the next attempt."""
         self._pauses = backoff(draw)
+        self._limits = attempts()
 
     def ended(self, why: IpcError | None) -> None:
         """Note how a link has ended."""
@@ -41,6 +42,10 @@ class Outage:
         """Return the seconds to wait before the next attempt."""
         wanted, self.wanted = self.wanted, 0.0
         return wanted or next(self._pauses)
+
+    def next_limit(self) -> float:
+        """Return the seconds that main has to welcome the next link."""
+        return next(self._limits)
 
 
 __all__ = ("Outage",)

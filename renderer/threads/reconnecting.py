@@ -22,8 +22,6 @@ from renderer.wire.session import Session
 
 logger = logging.getLogger("ipc.renderer")
 
-_ATTEMPT_S: Final = 10.0
-"""How long main may take to welcome a link, unless the program is less patient."""
 _END_LINK_S: Final = 1.0
 """How long main may take to end a link that it has asked us to leave."""
 
@@ -56,7 +54,6 @@ class Reconnecting:
         # The address of a main that has spawned us ends with it: where nobody answers,
         # nobody will.
         self._mortal = links.settings.spawned
-        self._attempt_s = links.settings.connect_timeout or _ATTEMPT_S
         self._outage: Outage | None = None
         self._attempt: Alarm | None = None  # when the present one has taken too long
 
@@ -109,7 +106,7 @@ class Reconnecting:
         if pause >= left:
             seconds = monotonic() - outage.since
             raise texts.gave_up(self._links.settings.target, seconds) from outage.why
-        return self._begin(outage, min(self._attempt_s, left - pause))
+        return self._begin(outage, min(outage.next_limit(), left - pause))
 
     def _begin(self, outage: Outage, seconds: float) -> bool:
         try:

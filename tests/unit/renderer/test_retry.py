@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from renderer.retry import backoff
+from renderer.retry import attempts, backoff
 
 
 def test_the_bound_doubles_up_to_the_longest() -> None:
@@ -24,3 +24,8 @@ def test_the_longest_may_be_shorter_than_the_first_doubled() -> None:
         1.5,
         1.5,
     ]
+
+
+def test_each_attempt_may_take_longer_than_the_one_before() -> None:
+    assert list(islice(attempts(), 5)) == [2.0, 4.0, 8.0, 10.0, 10.0]
+    assert list(islice(attempts(first=3.0, longest=1.0), 2)) == [1.0, 1.0]

@@ -115,7 +115,7 @@ def test_calls_in_flight_survive(
     assert main.hear() == ("z", [])
     main.answer(main.hear_call(), "third")
     assert later.result(PATIENCE) == "third"
-    ipc.flush()
+    main.wait_for(events.Replied)
     (reply,) = [m for m in main.messages if m.HasField("reply")]
     assert messages.read_result(reply.reply, "double") == 42
 
@@ -133,7 +133,7 @@ def test_a_handler_runs_on_while_main_is_away(
     with away(main, ipc):
         gate.set()
     assert ipc.news.next() == "reconnected"
-    ipc.close()
+    main.wait_for(events.Replied)
     (reply,) = [m for m in main.messages if m.HasField("reply")]
     assert messages.read_result(reply.reply, "slow") is True
 

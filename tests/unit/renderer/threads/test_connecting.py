@@ -17,7 +17,7 @@ from renderer.carrier import LinkBroken
 from renderer.wire import reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
-from tests.support.memory import PATIENCE, MemoryMain, MemoryRenderer
+from tests.support.memory import PATIENCE, MemoryMain, MemoryRenderer, Receiver
 
 
 def test_nothing_is_opened_before_it_is_needed(main: MemoryMain) -> None:
@@ -115,6 +115,23 @@ def test_a_main_that_hangs_is_not_waited_for_longer(main: MemoryMain) -> None:
     ipc = MemoryRenderer(main, connect_timeout=0.01)
     with pytest.raises(ConnectionClosed, match="no main process at memory"):
         ipc.connect()
+
+
+def test_a_link_that_is_swallowed_is_not_waited_for(
+    main: MemoryMain, ipc: MemoryRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, taken = main.take, list[bytes]()
+
+    def hears_the_second(arriving: Receiver, frame: bytes) -> None:
+        taken.append(frame)
+        if len(taken) > 1:
+            take(arriving, frame)
+
+    monkeypatch.setattr(main, "take", hears_the_second)
+    monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
+    monkeypatch.setattr("renderer.threads.connected.attempts", lambda: [0.01] * 9)
+    assert ipc.connect().is_connected()
+    assert main.closed == 1
 
 
 @pytest.mark.parametrize(

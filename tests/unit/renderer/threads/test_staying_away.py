@@ -6,13 +6,14 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import pytest
 
 from renderer import AccessDenied, ConnectionClosed, IpcError
 from renderer.carrier import LinkBroken
 from renderer.deadline import Deadline
-from renderer.wire import messages, reasons
+from renderer.wire import events, messages, reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
 from tests.support.away import GONE, WatchedRenderer, away, gone
@@ -122,6 +123,7 @@ def test_mains_calls_of_a_lost_session_get_no_reply(
     assert news[:3] == ["event", "reconnecting", "reconnected"]
     assert sorted(news[3:]) == ["new", "newer"]
     gate.set()
+    main.wait_for(events.Replied, 2)
     ipc.close()
     replies = {
         m.id: messages.read_result(m.reply, "ask")
@@ -214,9 +216,12 @@ def test_a_goodbye_in_place_of_a_welcome(
         ipc.send("x")
 
 
-def test_a_link_without_a_welcome_is_cut(main: KeepingMain) -> None:
+def test_a_link_without_a_welcome_is_cut(
+    main: KeepingMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renderer.threads.outage.attempts", lambda: repeat(0.05))
     with WatchedRenderer(main) as ipc:
-        ipc.connect(connect_timeout=0.05)
+        ipc.connect()
         main.drop()
         main.deaf = True
         assert ipc.news.next() == "reconnecting"
