@@ -260,7 +260,7 @@ class Connection:
             PayloadTooLarge: main does not take as much.
         """
         try:
-            self.exchange.put(parcel, era=era)
+            self.exchange.answer(parcel, era)
         except ConnectionClosed:
             self._look()
 

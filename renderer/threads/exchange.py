@@ -134,7 +134,6 @@ class Exchange:
         parcel: Parcel,
         noted: Callable[[int], None] | None = None,
         deadline: Deadline = _FOR_EVER,
-        era: int | None = None,
     ) -> None:
         """Put a message on the session; wait while the peer's window is full.
 
@@ -142,8 +141,6 @@ class Exchange:
             parcel: the message.
             noted: called under the lock with its receipt, before it can be answered.
             deadline: how long to wait.
-            era: the session that it is for; if that is another one, it is dropped.
-                Only for messages that never wait.
 
         Raises:
             ConnectionClosed: the session is over; it was not sent.
@@ -154,12 +151,26 @@ class Exchange:
         with self._lock:
             self._owner = get_ident()
             waits = parcel.counted and self._is_crowded(parcel)
-            stale = era is not None and era != self.era
-            wake = False if waits or stale else self._accept(parcel, noted)
+            wake = False if waits else self._accept(parcel, noted)
             self._owner = 0
         if waits:
             self._put_in_turn(parcel, noted, deadline)
         elif wake:
+            self._wake()
+
+    def answer(self, parcel: Parcel, era: int) -> None:
+        """Put a reply on the session of its call; drop it if that was lost.
+
+        Raises:
+            ConnectionClosed: the session is over.
+            PayloadTooLarge: the peer does not take as much.
+        """
+        self._refuse_interrupting()
+        with self._lock:
+            self._owner = get_ident()
+            wake = era == self.era and self._accept(parcel, None)
+            self._owner = 0
+        if wake:
             self._wake()
 
     def _put_in_turn(
