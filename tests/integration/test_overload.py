@@ -82,9 +82,8 @@ async def test_a_flood_over_real_sockets_leaves_room_for_others() -> None:
         await quiet.invoke("ping")
         await flooding.write(messages=[event("flood", i) for i in range(flood)])
         await until(lambda: heard)
-        for _ in range(10):
-            seen = await quiet.invoke("ping")
-        assert seen < flood * 2 / 3
+        seen = [await quiet.invoke("ping") for _ in range(10)]
+        assert seen[-1] < flood * 2 / 3
         await until(lambda: len(heard) == flood)
     assert heard == list(range(flood))
 
