@@ -12,35 +12,12 @@ from renderer.wire import messages
 from renderer.wire.packed_decode import unpack_args, unpack_value
 from renderer.wire.packed_encode import pack_args, pack_value
 from renderer.wire.values import decode_args, decode_value, encode_args
-from tests.support.packed import NotPackable, bytes_of, packed, packed_ext, packed_list
+from tests.support.frames import RAW
+from tests.support.packed import NotPackable, bytes_of, packed, packed_list
 from tests.support.values import ANYTHING, TEXTS, TREES, VALUES, refusal, same
 
 LANES = st.sampled_from([0, 1, 127, 128, 2**32 - 1])
 IDS = st.integers(1, 2**63 - 1) | st.integers(1, 300)
-
-# MessagePack that no sender would write, more often than chance would have it.
-RAW: st.SearchStrategy[bytes] = st.recursive(
-    st.binary(max_size=4)
-    | st.sampled_from([b"\xd6\xff" + bytes(4), b"\xd4\xfe\x90"])
-    | st.sampled_from([b"\xc0", b"\x01", b"\xa1a", b"\xcb\x3f\xf0" + bytes(6), b"\x80"])
-    | st.builds(packed_ext, st.integers(0, 12), st.binary(max_size=6)),
-    lambda inner: (
-        st.lists(inner, max_size=3).map(
-            lambda items: bytes([0x90 + len(items)]) + b"".join(items)
-        )
-        | st.lists(st.tuples(inner, inner), max_size=3).map(
-            lambda pairs: bytes([0x80 + len(pairs)]) + b"".join(map(b"".join, pairs))
-        )
-        | st.builds(
-            lambda number, items: packed_ext(
-                number, bytes([0x90 + len(items)]) + b"".join(items)
-            ),
-            st.integers(0, 12) | st.integers(0, 127),
-            st.lists(inner, max_size=3),
-        )
-    ),
-    max_leaves=12,
-)
 
 
 def through_trees(args: list[Any]) -> Any:

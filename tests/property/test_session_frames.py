@@ -2,134 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
 
 import pytest
 from hypothesis import given, strategies as st
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire import events
-from renderer.wire.errors import RemoteProtocolError
+from renderer.wire import events, messages
+from renderer.wire.errors import (
+    DataCloneError,
+    IpcError,
+    Overloaded,
+    RemoteProtocolError,
+)
 from renderer.wire.frames import parse_hello
 from renderer.wire.greeting import Admission
 from renderer.wire.limits import Limits
+from renderer.wire.metadata import read_metadata
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Role, Session
 from renderer.wire.state import State
-
-Frame = pb.StreamRequest | pb.StreamResponse
+from tests.support.frames import (
+    DAMAGE,
+    HELLOS,
+    REQUESTS,
+    RESPONSES,
+    SYNC_REQUESTS,
+    damaged,
+)
 
 EVENT = Parcel(pb.Message(event=pb.Event(channel="x")).SerializeToString(), True, False)
 LIMITS = Limits(window_messages=5, window_bytes=2_000, max_message_bytes=3_000)
-
-NUMBERS = st.sampled_from([0, 1, 2, 3, 4, 5, 2**31, 2**63 - 1, 2**63, 2**64 - 1])
-MAYBE = st.one_of(st.none(), NUMBERS)
-TEXT = st.sampled_from(["", "a", "ö" * 600])
-BYTES = st.sampled_from([b"", b"a", bytes(1_024), b"\x1a\x03\x0a\x01x", bytes(1_600)])
-FLAG = st.booleans()
-
-Body = pb.Event | pb.Call | pb.Reply | pb.Cancel | pb.Chunk | pb.Dropped | None
-BODIES: st.SearchStrategy[Body] = st.one_of(
-    st.builds(pb.Event, channel=TEXT),
-    st.builds(pb.Call, channel=TEXT, kind=st.integers(0, 4)),
-    st.builds(pb.Reply),
-    st.builds(pb.Cancel),
-    st.builds(
-        pb.Chunk, transfer=NUMBERS, data=BYTES, last=FLAG, abort=FLAG, reply=FLAG
-    ),
-    st.builds(pb.Dropped, channel=TEXT, count=NUMBERS),
-    st.none(),
-)
-
-
-def message(number: int, lane: int, body: Body) -> pb.Message:
-    made = pb.Message(id=number, lane=lane)
-    match body:
-        case pb.Event():
-            made.event.CopyFrom(body)
-        case pb.Call():
-            made.call.CopyFrom(body)
-        case pb.Reply():
-            made.reply.CopyFrom(body)
-        case pb.Cancel():
-            made.cancel.CopyFrom(body)
-        case pb.Chunk():
-            made.chunk.CopyFrom(body)
-        case pb.Dropped():
-            made.dropped.CopyFrom(body)
-        case None:
-            pass
-    return made
-
-
-MESSAGES = st.builds(
-    message,
-    st.one_of(st.just(1), NUMBERS),
-    st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1]),
-    BODIES,
-)
-GOODBYES = st.builds(
-    pb.Goodbye,
-    reason=st.integers(0, 9),
-    message=TEXT,
-    may_resume=FLAG,
-    retry_after_ms=NUMBERS,
-    last_sent=NUMBERS,
-)
-HELLOS = st.builds(
-    pb.Hello,
-    window_messages=MAYBE,
-    window_bytes=MAYBE,
-    max_frame_bytes=st.sampled_from([None, 0, 4_095, 4_096, 2**64 - 1]),
-    acks=FLAG,
-    resume=FLAG,
-    features=st.lists(st.sampled_from(["chunks", "lanes", ""])),
-    token=st.sampled_from([b"", b"token", bytes(1_025)]),
-    attempt=NUMBERS,
-    received=NUMBERS,
-)
-WELCOMES = st.builds(
-    pb.Welcome,
-    token=st.sampled_from([b"", b"token", bytes(1_025)]),
-    resumed=FLAG,
-    received=NUMBERS,
-    window_messages=MAYBE,
-    window_bytes=MAYBE,
-    max_frame_bytes=st.sampled_from([None, 0, 4_095, 4_096, 2**64 - 1]),
-    grace_ms=st.sampled_from([0, 30_000, 2**64 - 1]),
-    features=st.lists(st.sampled_from(["chunks", "lanes", ""])),
-)
-
-
-def frames(
-    kind: Callable[..., Frame], **greeting: st.SearchStrategy[object]
-) -> st.SearchStrategy[Frame]:
-    return st.builds(
-        kind,
-        first=MAYBE,
-        messages=st.lists(MESSAGES, max_size=6),
-        ack=MAYBE,
-        want_ack=FLAG,
-        ping=MAYBE,
-        pong=MAYBE,
-        goodbye=st.one_of(st.none(), st.none(), st.none(), GOODBYES),
-        **greeting,
-    )
-
-
-RARELY_HELLO = st.one_of(st.none(), st.none(), st.none(), HELLOS)
-RARELY_WELCOME = st.one_of(st.none(), st.none(), st.none(), WELCOMES)
-REQUESTS = frames(pb.StreamRequest, hello=RARELY_HELLO)
-RESPONSES = frames(pb.StreamResponse, welcome=RARELY_WELCOME)
-DAMAGE = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=3)
-
-
-def damaged(frame: Frame, damage: list[tuple[int, int]]) -> bytes:
-    data = bytearray(frame.SerializeToString())
-    for place, byte in damage:
-        if data:
-            data[place % len(data)] = byte
-    return bytes(data)
 
 
 def exchange(main: Session, renderer: Session, *, greet: bool = True) -> None:
@@ -206,13 +109,17 @@ def test_any_frame(role: Role, state: State, data: st.DataObject) -> None:
     session.take_events()
     before = other.state, other.outbox.last, other.inbox.received
     strategy = REQUESTS if role is Role.MAIN else RESPONSES
+    made = st.builds(damaged, strategy, DAMAGE)
     ended = False
     for _ in range(data.draw(st.integers(1, 4))):
-        frame = damaged(data.draw(strategy), data.draw(DAMAGE))
+        frame = data.draw(made | made | st.binary(max_size=64))
         session.receive(session.epoch, frame, 0.0)
-        for event in session.take_events():
+        happened = session.take_events()
+        assert len(happened) <= len(frame) + 2  # a peer cannot make us work for nothing
+        for event in happened:
             assert not ended, f"{event} after the end"
             ended = isinstance(event, events.Ended)
+            look_into(event)
         for _ in range(8):
             session.next_frame(0.0)
         assert session.inbox.ack <= session.inbox.received < 2**63
@@ -220,6 +127,45 @@ def test_any_frame(role: Role, state: State, data: st.DataObject) -> None:
         assert session.outbox.outstanding >= 0
     assert (session.state is State.CLOSED) == ended
     assert before == (other.state, other.outbox.last, other.inbox.received)
+
+
+def look_into(event: events.SessionEvent) -> None:
+    """Read what a face would read of it; only what is documented may be raised."""
+    if isinstance(event, events.Arrived):
+        body = event.body
+        with contextlib.suppress(DataCloneError):
+            assert isinstance(messages.read_args(body), list)
+        if isinstance(body, pb.Call):
+            with contextlib.suppress(RemoteProtocolError):
+                read_metadata(body)
+    if isinstance(event, events.Replied):
+        with contextlib.suppress(IpcError):
+            messages.read_result(event.reply, "x")
+
+
+@given(frame=st.builds(damaged, SYNC_REQUESTS, DAMAGE) | st.binary(max_size=64))
+@pytest.mark.parametrize("state", [State.OPEN, State.DETACHED, State.DRAINING])
+def test_any_unary_request(state: State, frame: bytes) -> None:
+    main, renderer = pair()
+    put_into(main, renderer, state)
+    main.take_events()
+    try:
+        request = messages.parse_sync_request(frame)
+    except RemoteProtocolError:
+        return
+    with contextlib.suppress(DataCloneError):
+        messages.read_args(request)
+    with contextlib.suppress(RemoteProtocolError):
+        read_metadata(request)
+    before = main.inbox.received
+    try:
+        main.merge(request.first, request.messages, len(frame))
+    except (RemoteProtocolError, Overloaded):
+        assert main.inbox.received == before
+        assert main.take_events() == []
+    for event in main.take_events():
+        look_into(event)
+    assert main.inbox.ack <= main.inbox.received < 2**63
 
 
 @given(hello=HELLOS)
