@@ -181,12 +181,19 @@ class Connection:
         """Take in the messages that a sync message outside the link has brought.
 
         Raises:
-            RemoteProtocolError: they cannot be; the session is not touched.
+            RemoteProtocolError: they cannot be. If it is not for their numbers, the
+                session ends, as it does where they come on the link.
             Overloaded: they exceed the window; none was taken.
         """
+        session = self.session
         with self._outlet.lock:
-            size = request.ByteSize()
-            self.session.merge(request.first, request.messages, size)
+            size, before = request.ByteSize(), session.inbox.received
+            try:
+                session.merge(request.first, request.messages, size)
+            except RemoteProtocolError as error:
+                if session.inbox.received > before:  # up to the bad one they are taken
+                    self.break_off(error)
+                raise
         self._handle_events()
 
     # ---- between two links -----------------------------------------------------------

@@ -71,6 +71,30 @@ async def test_packed_values_without_a_session() -> None:
         assert await status(intruder, request) is CODE.INVALID_ARGUMENT
 
 
+async def test_messages_beside_it_with_numbers_that_jump() -> None:
+    async with intruded(echoing(), acks=True) as intruder:
+        token = intruder.frames[0].welcome.token
+        asked = pb.SendSyncRequest(
+            channel="sync echo", token=token, first=2, messages=[event("echo", 2)]
+        )
+        assert await status(intruder, asked) is CODE.INVALID_ARGUMENT
+        await intruder.put(event("echo", 1), first=1)
+        await intruder.until(intruder.events)
+        assert intruder.events() == [("echo", [1])]
+
+
+async def test_messages_beside_it_that_break_the_contract() -> None:
+    async with intruded(echoing(), acks=True) as intruder:
+        token = intruder.frames[0].welcome.token
+        good, bad = event("echo", 1), event("echo", 2)
+        bad.lane = 7
+        asked = pb.SendSyncRequest(
+            channel="sync echo", token=token, first=1, messages=[good, bad]
+        )
+        assert await status(intruder, asked) is CODE.INVALID_ARGUMENT
+        await intruder.refused("lane 7 was not agreed on")
+
+
 async def test_one_that_waits_for_a_number_that_never_comes() -> None:
     async with intruded(echoing(), acks=True) as intruder:
         token = intruder.frames[0].welcome.token

@@ -160,9 +160,11 @@ def test_any_unary_request(state: State, frame: bytes) -> None:
     before = main.inbox.received
     try:
         main.merge(request.first, request.messages, len(frame))
-    except (RemoteProtocolError, Overloaded):
+    except Overloaded:
         assert main.inbox.received == before
         assert main.take_events() == []
+    except RemoteProtocolError:
+        pass  # what stood before the bad message is taken
     for event in main.take_events():
         look_into(event)
     assert main.inbox.ack <= main.inbox.received < 2**63

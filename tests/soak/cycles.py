@@ -11,7 +11,7 @@ from grpc import aio
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
-from tests.hostile.house import Intruder, call, event
+from tests.hostile.house import PATIENCE, Intruder, call, event
 
 _AT_ONCE: Final = 8
 
@@ -69,12 +69,11 @@ async def _loses_its_socket(address: str, number: int) -> None:
 async def _says_no_hello(address: str, number: int) -> None:
     options = [("grpc.use_local_subchannel_pool", 1)]
     async with aio.insecure_channel(address, options=options) as channel:
-        await channel.channel_ready()
         abandoned = [Intruder(channel) for _ in range(4)]
         await abandoned[0].write(b"\xff")
         await abandoned[0].code()
-        for each in abandoned:
-            await each.close()
+    for each in abandoned:
+        await each.close()
 
 
 def _on_a_loop(cycle: Callable[[str, int], Any]) -> Callable[[str, int], None]:
@@ -83,7 +82,8 @@ def _on_a_loop(cycle: Callable[[str, int], Any]) -> Callable[[str, int], None]:
 
         async def one_after_the_other() -> None:
             for number in numbers:
-                await cycle(address, number)
+                async with asyncio.timeout(PATIENCE):
+                    await cycle(address, number)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(_AT_ONCE):

@@ -17,8 +17,10 @@ from tests.soak.vitals import Vitals, grown, kinds, vitals
 PATIENCE = 30.0
 WARM_UP, COUNT = scaled(60, 300), scaled(120, 5_000)
 SLACK: Vitals = {
-    # gRPC leaks some hundred bytes for each stream that was cancelled.
-    "resident KiB": 4 * 1024 + COUNT // 2,
+    # gRPC leaks some hundred bytes for each stream that was cancelled, and not all that
+    # is freed is given back. Of what Python holds, not one block a cycle may stay.
+    "resident KiB": 8 * 1024 + COUNT // 2,
+    "blocks of Python": 5_000 + COUNT // 4,
     "threads of gRPC": 8,
     "objects of ours": 8,
 }

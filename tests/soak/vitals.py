@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import gc
 import os
+import sys
 import threading
 from collections import Counter
 from typing import Final
@@ -27,6 +28,7 @@ def vitals() -> Vitals:
         resident = int(statm.read().split()[1]) * _PAGE
     return {
         "objects of ours": sum(_instances().values()),
+        "blocks of Python": sys.getallocatedblocks(),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "threads": threading.active_count(),
         "threads of gRPC": len(os.listdir("/proc/self/task")),
