@@ -45,13 +45,11 @@ async def test_streams_that_are_opened_and_abandoned() -> None:
 
             async def settled(before: Vitals) -> Vitals:
                 until = time.monotonic() + 30
-                while more := grown(
-                    before, now := await keeper.invoke("vitals"), SLACK
-                ):
-                    assert time.monotonic() < until, (
-                        more,
-                        await keeper.invoke("kinds"),
-                    )
+                now = Vitals(await keeper.invoke("vitals"))
+                while more := grown(before, now, SLACK):
+                    kinds = await keeper.invoke("kinds")
+                    assert time.monotonic() < until, (more, kinds)
+                    now = Vitals(await keeper.invoke("vitals"))
                 return now
 
             anything = dict.fromkeys(await keeper.invoke("vitals"), 2**40)
