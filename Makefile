@@ -45,5 +45,5 @@ bench: ## measure, beside what else there is
 faults: ## break connections and kill processes; count what is lost: nothing
 	$(PYTHON) -m tests.faults
 
-soak: ## the property tests with fifty times the examples, for an hour or so
-	$(PYTHON) -m pytest --hypothesis-profile=soak --timeout=0 -o faulthandler_timeout=0 tests/property
+soak: ## hours of use in less than half an hour: fuzz, churn, a million messages; prints a table
+	$(PYTHON) -m tests.soak
