@@ -33,7 +33,7 @@ _STEPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "": ("tests/soak", "tests/hostile/test_streams.py"),
 }
-"""What Hypothesis counts (nothing: the tests report it themselves), and how to run it."""
+"""What Hypothesis counts there, if it does, and how to run it."""
 _OPTIONS: Final = (
     "-q",
     "-n2",
