@@ -8,6 +8,7 @@ same rules as trees.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
 import msgpack
@@ -16,6 +17,7 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.ext import INT64_MAX, Opaque, malformed, read_payload
 from renderer.wire.limits import MAX_DEPTH
 from renderer.wire.packed_depth import is_shallow, looks_wide, read_shallow
+from renderer.wire.packed_keys import KEYS_STAY, may_have_maps, unpack_slowly
 from renderer.wire.paths import Refusal, too_deep
 from renderer.wire.plain import class_of
 from renderer.wire.values_build import (
@@ -93,10 +95,20 @@ def unpack_value(data: bytes, path: str = "value") -> Any:
 # ---- in one go -----------------------------------------------------------------------
 
 
-def _read(data: bytes) -> Any:
+def _read_at_once(data: bytes) -> Any:
     return _unpack(  # by keyword, and here: a partial takes twice the time
         data, strict_map_key=False, ext_hook=_read_in_place, timestamp=_AS_DATETIME
     )
+
+
+def read_without_maps(data: bytes) -> Any:
+    """Do the same where keys would never be freed, unless there are any."""
+    if may_have_maps(data):
+        raise _NotInPlace
+    return _read_at_once(data)
+
+
+_read: Final = read_without_maps if KEYS_STAY else _read_at_once
 
 
 def _is_flat(args: Any) -> bool:
@@ -150,6 +162,13 @@ class _Pairs(list[tuple[Any, Any]]):
     __slots__ = ()
 
 
+_unpack_pairs: Final = (
+    partial(unpack_slowly, pairs=_Pairs)
+    if KEYS_STAY
+    else partial(_unpack, strict_map_key=False, object_pairs_hook=_Pairs)
+)
+
+
 class _Ext:
     """An ext as it came."""
 
@@ -168,13 +187,7 @@ class _Ext:
 def _raw(data: bytes) -> Any:
     """Return what msgpack makes of it, with nothing lost."""
     try:
-        return _unpack(
-            data,
-            strict_map_key=False,
-            object_pairs_hook=_Pairs,
-            ext_hook=_Ext,
-            timestamp=_AS_DATETIME,
-        )
+        return _unpack_pairs(data, ext_hook=_Ext, timestamp=_AS_DATETIME)
     except (ValueError, OverflowError) as error:
         raise _refusal(error) from None
 
