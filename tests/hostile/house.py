@@ -128,11 +128,16 @@ class Intruder:
         await asyncio.wait([self._reader])
 
 
+def bearer(token: str) -> Any:
+    """Return the headers of who shows a token."""
+    return (("authorization", f"Bearer {token}"),)
+
+
 class Neighbour:
     """A renderer that sends numbered echoes without pause, each behind the last."""
 
     def __init__(self, channel: aio.Channel) -> None:
-        self._page = Intruder(channel)
+        self._page = Intruder(channel, bearer("neighbour"))
         self.served = 0
         """So many echoes have come back, each in its place."""
         self._echoing: asyncio.Future[None] | None = None
@@ -226,8 +231,15 @@ class _Loud(logging.Handler):
 
 
 @asynccontextmanager
-async def hostile_house(ipc: IpcMain | None = None) -> AsyncGenerator[House]:
-    """Serve a main with a neighbour who is served all the time, and leave no trace."""
+async def hostile_house(
+    ipc: IpcMain | None = None, **options: Any
+) -> AsyncGenerator[House]:
+    """Serve a main with a neighbour who is served all the time, and leave no trace.
+
+    Args:
+        ipc: what it serves.
+        options: for `mainproc.serve`.
+    """
     ipc = ipc or IpcMain()
     ipc.on(_NEIGHBOURS, lambda event, number: event.reply(_NEIGHBOURS, number))
     ipc.handle(_NEIGHBOURS, lambda event, number: number)
@@ -236,7 +248,7 @@ async def hostile_house(ipc: IpcMain | None = None) -> AsyncGenerator[House]:
     loop.set_exception_handler(lambda _, context: loud.records.append(str(context)))
     try:
         async with (
-            mainproc.serve(ipc, listen="127.0.0.1:0") as main,
+            mainproc.serve(ipc, listen="127.0.0.1:0", **options) as main,
             aio.insecure_channel(main.address) as quiet,
             aio.insecure_channel(main.address, options=_UNLIMITED) as channel,
         ):
