@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import enum
+import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,12 +20,14 @@ PATIENCE: Final = 20.0
 MOST: Final = 2**64 - 1
 
 
-class Wait:
-    """In a script: go on when a call of the renderer's has come."""
+class Pause(enum.Enum):
+    """What else a script may say."""
+
+    WAIT = "go on when a call of the renderer's has come"
+    CUT = "end the link"
 
 
-WAIT: Final = Wait()
-Step = bytes | pb.StreamResponse | Wait
+Step = bytes | pb.StreamResponse | Pause
 
 
 def welcome(**fields: Any) -> pb.StreamResponse:
@@ -40,12 +44,19 @@ def reply(**fields: Any) -> pb.StreamResponse:
 
 
 @contextmanager
-def false_main(*script: Step) -> Generator[str]:
-    """Serve a script: what is said to every renderer once it has said Hello."""
+def false_main(*script: Step, then: Sequence[Step] = ()) -> Generator[str]:
+    """Serve a script: what is said to every renderer once it has said Hello.
+
+    Args:
+        script: what is said on the first link; all links, if there is nothing else.
+        then: what is said on the others.
+    """
+    links = itertools.count()
 
     def stream(frames: Iterator[bytes], _: object) -> Iterator[bytes]:
+        said = then if then and next(links) else script
         try:
-            yield from _Play(frames).through(script)
+            yield from _Play(frames).through(said)
         except (grpc.RpcError, _Gone):
             pass  # the renderer is gone
 
@@ -89,9 +100,10 @@ class _Play:
                 yield step
             elif isinstance(step, pb.StreamResponse):
                 yield step.SerializeToString()
+            elif step is Pause.CUT:
+                return
             else:
-                while not any(m.HasField("call") for m in self._read().messages):
-                    pass
+                self._hear_call()
         # At the end it lets the renderer go in peace.
         frame = pb.StreamRequest()
         while not frame.HasField("goodbye"):
@@ -100,11 +112,15 @@ class _Play:
             frame = self._read()
         yield pb.StreamResponse(goodbye=pb.Goodbye()).SerializeToString()
 
+    def _hear_call(self) -> None:
+        while not any(m.HasField("call") for m in self._read().messages):
+            pass
+
 
 def _ask_on_threads(
-    address: str, heard: Callable[[object], object] | None = None
+    address: str, heard: Callable[[object], object] | None = None, **options: Any
 ) -> Any:
-    with IpcRenderer(address) as page:
+    with IpcRenderer(address, **options) as page:
         if heard is not None:
             page.on("event", heard)
         page.connect()
@@ -112,10 +128,10 @@ def _ask_on_threads(
 
 
 def _ask_on_a_loop(
-    address: str, heard: Callable[[object], object] | None = None
+    address: str, heard: Callable[[object], object] | None = None, **options: Any
 ) -> Any:
     async def ask() -> Any:
-        async with AioRenderer(address) as page:
+        async with AioRenderer(address, **options) as page:
             if heard is not None:
                 page.on("event", heard)
             await page.connect()

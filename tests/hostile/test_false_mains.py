@@ -18,7 +18,7 @@ from renderer import (
 from tests.hostile.false_main import (
     FACES,
     MOST,
-    WAIT,
+    Pause,
     Step,
     false_main,
     reply,
@@ -116,7 +116,7 @@ ANSWERS: dict[str, tuple[pb.StreamResponse, type[IpcError], str]] = {
 def test_a_main_that_answers_what_is_no_answer(
     ask: Ask, answer: pb.StreamResponse, error: type[IpcError], text: str
 ) -> None:
-    script = welcome(**PACKED), WAIT, answer
+    script = welcome(**PACKED), Pause.WAIT, answer
     with false_main(*script) as address, pytest.raises(error, match=text):
         ask(address)
 
@@ -134,7 +134,7 @@ def test_a_main_that_sends_what_cannot_be_read(ask: Ask) -> None:
     answer = said(
         pb.Message(id=1, reply=pb.Reply(value=pb.Value(int_value=7))), first=7
     )
-    script = welcome(**PACKED), said(*bad), WAIT, answer
+    script = welcome(**PACKED), said(*bad), Pause.WAIT, answer
     with false_main(*script) as address:
         assert ask(address, heard.append) == 7
     assert heard == ["good"]
@@ -153,7 +153,7 @@ def test_a_main_that_grants_more_than_there_is(ask: Ask) -> None:
         server_name="\0" * 10_000,
     )
     answer = reply(value=pb.Value(int_value=7))
-    with false_main(grant, WAIT, answer) as address:
+    with false_main(grant, Pause.WAIT, answer) as address:
         assert ask(address) == 7
 
 
@@ -166,6 +166,51 @@ def test_a_main_that_says_goodbye_for_ever(ask: Ask) -> None:
         reason=pb.GoodbyeReason.ValueType(99),
     )
     frame = pb.StreamResponse(goodbye=goodbye)
-    for script in ([frame], [welcome(), frame], [welcome(), WAIT, frame, frame]):
+    for script in ([frame], [welcome(), frame], [welcome(), Pause.WAIT, frame, frame]):
         with false_main(*script) as address, pytest.raises(ConnectionClosed):
             ask(address)
+
+
+KEPT: list[Step] = [welcome(grace_ms=MOST), Pause.WAIT, Pause.CUT]
+
+
+def test_a_main_that_keeps_a_session_for_ever(ask: Ask) -> None:
+    again = welcome(resumed=True, received=1, grace_ms=MOST)
+    answer = reply(value=pb.Value(int_value=7))
+    answer.ack = 1
+    with false_main(*KEPT, then=[again, answer]) as address:
+        assert ask(address, reconnect=True) == 7
+
+
+RETURNS: dict[str, list[Step]] = {
+    "a new session": [welcome(grace_ms=MOST)],
+    "a new session without grace": [welcome()],
+    "received too much": [welcome(resumed=True, received=MOST, grace_ms=MOST)],
+    "no frame": [b"\xff"],
+    "no welcome": [b""],
+    "goodbye": [pb.StreamResponse(goodbye=pb.Goodbye())],
+    "replaced": [
+        pb.StreamResponse(goodbye=pb.Goodbye(reason=pb.GOODBYE_REASON_REPLACED))
+    ],
+}
+
+
+@pytest.mark.parametrize("then", RETURNS.values(), ids=RETURNS)
+def test_a_main_that_is_another_after_the_cut(ask: Ask, then: list[Step]) -> None:
+    with false_main(*KEPT, then=then) as address, pytest.raises(ConnectionClosed):
+        ask(address, reconnect=True)
+
+
+def test_a_main_that_never_lets_one_come_back(ask: Ask) -> None:
+    script = [welcome(grace_ms=500), Pause.WAIT, Pause.CUT]
+    never = false_main(*script, then=[Pause.CUT])
+    with never as address, pytest.raises(ConnectionClosed, match="gave up"):
+        ask(address, reconnect=True)
+
+
+def test_a_main_that_wants_one_back_when_the_sun_is_cold(ask: Ask) -> None:
+    later = pb.Goodbye(may_resume=True, retry_after_ms=MOST)
+    goodbye = pb.StreamResponse(goodbye=later)
+    script = [welcome(grace_ms=500), Pause.WAIT, goodbye, Pause.CUT]
+    with false_main(*script) as address, pytest.raises(ConnectionClosed):
+        ask(address, reconnect=True)
