@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.bench.programs import PATIENCE
+from tests.bench.programs import PATIENCE, Broken
 from tests.faults.checker import Verdict, check, recoveries
 from tests.faults.history import Entry
 from tests.faults.kinds import Kind
@@ -67,7 +67,7 @@ async def play(script: Script, keep: Path | None = None) -> Outcome:
 
     Raises:
         Missing: this machine lacks something the programs need.
-        Broken: one of them failed.
+        Broken: one of them failed, or did not do what it was told.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -109,8 +109,18 @@ def _shares(total: int, parts: int) -> list[int]:
 
 
 def _outcome(script: Script, history: list[Entry], settled: bool) -> Outcome:
+    _check_all_sent(script, history)
     cuts = sum(entry.did == "cut" for entry in history)
     return Outcome(script, check(history), recoveries(history), cuts, settled)
+
+
+def _check_all_sent(script: Script, history: list[Entry]) -> None:
+    if any(entry.did == "killed" for entry in history):
+        return  # what dies while it sends has sent less
+    for stream in ("up", "down"):
+        sent = sum(e.did == "sent" and e.stream == stream for e in history)
+        if sent != script.messages:
+            raise Broken(f"of {script.messages} messages {stream}, {sent} were sent")
 
 
 def scripts(

@@ -164,8 +164,8 @@ KINDS: Final = (
     *_BASE,
     _CORRUPT_ANY,
     Kind("mixed", "two of these, one upon the other", _mixed),
-    Kind("main-stopped", "SIGSTOP for up to 4 s, then SIGCONT", _stop_main, 3),
-    Kind("renderer-stopped", "the same for the renderer", _stop_page, 3),
-    Kind("main-killed", "SIGKILL, and another main in its place", _kill_main, 3),
-    Kind("renderer-killed", "SIGKILL, and another renderer", _kill_page, 3),
+    Kind("main-stopped", "SIGSTOP for up to 4 s, then SIGCONT", _stop_main, 5),
+    Kind("renderer-stopped", "the same for the renderer", _stop_page, 5),
+    Kind("main-killed", "SIGKILL, and another main in its place", _kill_main, 5),
+    Kind("renderer-killed", "SIGKILL, and another renderer", _kill_page, 5),
 )

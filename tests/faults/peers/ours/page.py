@@ -61,8 +61,9 @@ def _done(completed: Any, reply: Future[Any]) -> None:
 
 
 def main(address: str, name: str, file: str, seed: str) -> None:
-    with IpcRenderer(address, title=name, **OPTIONS) as ipc:
-        notes = Notes(Recorder(file), name, ipc)
+    ipc = IpcRenderer(address, title=name, **OPTIONS)
+    notes = Notes(Recorder(file), name, ipc)
+    with ipc.connect():
         page = Page(ipc, notes, random.Random(seed))
         obey_blocking({"send": page.send})
 

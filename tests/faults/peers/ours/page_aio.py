@@ -57,8 +57,9 @@ def _done(completed: Any, reply: asyncio.Future[Any]) -> None:
 
 
 async def main(address: str, name: str, file: str, seed: str) -> None:
-    async with IpcRenderer(address, title=name, **OPTIONS) as ipc:
-        notes = Notes(Recorder(file), name, ipc)
+    ipc = IpcRenderer(address, title=name, **OPTIONS)
+    notes = Notes(Recorder(file), name, ipc)
+    async with ipc:
         page = Page(ipc, notes, random.Random(seed))
         await obey({"send": page.send})
 
