@@ -73,6 +73,15 @@ class Simulation(RuleBasedStateMachine):
             up=up, down=down, page_after=page_after, main_after=main_after
         )
 
+    @precondition(lambda self: self.world.wires)
+    @rule(side=SIDES, count=st.integers(1, 6), through=FRAMES, noticed=NOTICED)
+    def cut_off(self, side: str, count: int, through: int, noticed: float) -> None:
+        """The connection breaks upon what is being sent, or upon what answers it."""
+        self.send(side, count)
+        self.world.wires[-1].break_off(
+            up=through, down=through, page_after=noticed, main_after=noticed
+        )
+
     @rule(seconds=st.sampled_from([1.0, 10.0, GRACE, 2 * GRACE]))
     def silence(self, seconds: float) -> None:
         """No new connection comes through, for longer than main keeps a session."""
@@ -108,5 +117,9 @@ class Simulation(RuleBasedStateMachine):
             note("\n".join(world.story))
 
 
-Simulation.TestCase.settings = settings(settings.default, stateful_step_count=40)
+# Examples are cheap, and the first ones are small.
+_EXAMPLES = max(300, settings().max_examples)
+Simulation.TestCase.settings = settings(
+    settings.default, max_examples=_EXAMPLES, stateful_step_count=40
+)
 TestSimulation = Simulation.TestCase
