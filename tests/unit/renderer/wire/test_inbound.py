@@ -2,7 +2,7 @@ import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
-from renderer.wire.errors import RemoteProtocolError
+from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.inbound import Inbound
 from renderer.wire.inbox import Inbox
 from renderer.wire.limits import MAX_FRAME_MESSAGES, MAX_NUMBER, Limits
@@ -325,3 +325,31 @@ def test_numbers_are_minded_after_our_goodbye(receiver: Receiver) -> None:
     receiver.hear(dropped(MAX_NUMBER))
     with pytest.raises(RemoteProtocolError, match="63 bits"):
         receiver.hear(event("b"))
+
+
+# ---- beside the link -----------------------------------------------------------------
+
+
+def test_a_direction_without_numbers_merges_nothing(receiver: Receiver) -> None:
+    receiver.hear(event("a"))
+    with pytest.raises(RemoteProtocolError, match="tell no numbers"):
+        receiver.inbound.merge(1, [event("a")], 1, [])
+
+
+def test_once_something_was_merged_frames_have_numbers(receiver: Receiver) -> None:
+    out: list[events.SessionEvent] = []
+    receiver.inbound.merge(1, [event("a")], 1, out)
+    assert channels(out) == ["a"]
+    with pytest.raises(RemoteProtocolError, match="must carry first"):
+        receiver.hear(event("b"))
+    assert channels(receiver.hear(event("a"), event("b"), first=1)) == ["b"]
+
+
+def test_what_exceeds_the_window_is_not_merged(receiver: Receiver) -> None:
+    many = [event("a")] * (LIMITS.window_messages + 1)
+    with pytest.raises(Overloaded):
+        receiver.inbound.merge(1, many, 1, [])
+    large = LIMITS.window_bytes + LIMITS.max_message_bytes + 1
+    with pytest.raises(Overloaded):
+        receiver.inbound.merge(1, [event("a")], large, [])
+    assert not receiver.inbox.received

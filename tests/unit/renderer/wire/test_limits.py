@@ -38,6 +38,8 @@ def test_a_peer_that_said_nothing_has_the_defaults() -> None:
     [
         {"window_messages": 0},
         {"window_bytes": 0},
+        {"resume_grace": -1.0},
+        {"resume_grace": 1e9},
         {"max_frame_bytes": MIN_FRAME_BYTES - 1},
         {"max_message_bytes": 0},
         {"max_rate": 0},
