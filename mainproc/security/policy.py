@@ -26,6 +26,8 @@ Patterns: TypeAlias = "str | Sequence[str]"
 _REMEMBERED: Final = 1_000
 """Channels for each action, and identities: who chooses their names is a peer."""
 
+_LONGEST_REMEMBERED: Final = 200
+
 
 @final
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class _Channels(dict[str, bool]):
         allowed = any(
             rule.allows(self._action, channel) is not None for rule in self._rules
         )
-        if len(self) < _REMEMBERED:
+        if len(self) < _REMEMBERED and len(channel) <= _LONGEST_REMEMBERED:
             self[channel] = allowed
         return allowed
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final, final
 
-from renderer.wire.errors import AccessDenied, quote
+from renderer.wire.errors import AccessDenied, quote, visible
 
 if TYPE_CHECKING:
     from mainproc.security.policy import Action
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ipc.main")
 
 _CHANNELS_TOLD: Final = 20
+_LONGEST_REMEMBERED: Final = 200
 
 
 @final
@@ -34,12 +35,13 @@ class Refusals:
 
         A peer must not write our log: it is told of so many channels.
         """
+        what = action, channel[:_LONGEST_REMEMBERED]
         with self._lock:
             self.count += 1
             told = len(self._told)
-            if (action, channel) in self._told or told >= _CHANNELS_TOLD:
+            if what in self._told or told >= _CHANNELS_TOLD:
                 return
-            self._told.add((action, channel))
+            self._told.add(what)
         more = "; no more of this is logged" if told + 1 == _CHANNELS_TOLD else ""
         logger.warning("%s may not %s on %s%s", who, action, quote(channel), more)
 
@@ -58,8 +60,9 @@ def refuse(contents: WebContents, action: Action, channel: str) -> AccessDenied:
         refusals = contents.refusals = Refusals()
     else:
         refusals = contents.refusals
-    who = contents if contents.identity is None else f"{contents} ({contents.identity})"
-    refusals.note(who, action, channel)
+    identity = contents.identity
+    who = "" if identity is None else f" ({visible(str(identity))})"
+    refusals.note(f"{contents}{who}", action, channel)
     error = AccessDenied(f"not allowed: {action} on {quote(channel)}")
     contents.observers.refused(contents, error, channel)
     return error

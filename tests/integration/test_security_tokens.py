@@ -12,11 +12,12 @@ import pytest
 from grpc import aio as grpc_aio
 
 import mainproc
+import renderer
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain
 from mainproc.security import Credentials, Identity
 from mainproc.security.authenticator import Unauthenticated
-from renderer import AccessDenied
+from renderer import AccessDenied, ConnectionClosed, aio
 from tests.integration.conftest import Write
 from tests.integration.main_support import RawPage, sync_request
 from tests.integration.security_support import (
@@ -30,7 +31,7 @@ from tests.integration.security_support import (
     serving,
     token_file,
 )
-from tests.support.processes import run_python, running_main
+from tests.support.processes import PATIENCE, run_python, running_main
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 TEXT = str(Unauthenticated())
@@ -280,6 +281,49 @@ def test_the_commands(write: Write, tmp_path: Path) -> None:
         code, out, err = run_python(*ask, "--token-file", gone, "who")
         assert (code, out) == (2, "")
         assert f"{gone}: No such file or directory" in err
+
+
+# ---- a main that has changed its mind ------------------------------------------------
+
+
+def other_tokens(folder: Path) -> Path:
+    (folder / "others").mkdir()
+    return token_file(folder / "others", "x" * 30)
+
+
+def test_a_renderer_that_is_not_let_in_again_gives_up(
+    write: Write, tmp_path: Path
+) -> None:
+    script, address = write("main.py", WHO), f"unix:{tmp_path}/ipc.sock"
+    listen = ("--listen", address, "--token-file")
+    with running_main(script, *listen, str(token_file(tmp_path))) as main:
+        page = renderer.connect(address, token=LEFT)
+        assert page.invoke("who").result(PATIENCE) == "token:left"
+        main.process.kill()
+        main.process.wait()
+    pending = page.invoke("who")
+    with running_main(script, *listen, str(other_tokens(tmp_path))):
+        with pytest.raises(ConnectionClosed, match="main does not know who this is"):
+            pending.result(PATIENCE)
+        assert not page.is_connected()
+        page.close()
+
+
+async def test_so_does_one_on_an_event_loop(write: Write, tmp_path: Path) -> None:
+    script, address = write("main.py", WHO), f"unix:{tmp_path}/ipc.sock"
+    listen = ("--listen", address, "--token-file")
+    page = aio.IpcRenderer(address, token=LEFT)
+    with running_main(script, *listen, str(token_file(tmp_path))) as main:
+        await page.connect()
+        assert await page.invoke("who") == "token:left"
+        main.process.kill()
+        main.process.wait()
+    pending = page.invoke("who")
+    with running_main(script, *listen, str(other_tokens(tmp_path))):
+        with pytest.raises(ConnectionClosed, match="main does not know who this is"):
+            await asyncio.wait_for(pending, PATIENCE)
+        assert not page.is_connected()
+        await page.aclose()
 
 
 # ---- spawned -------------------------------------------------------------------------

@@ -232,6 +232,19 @@ async def test_it_costs_one_look_up() -> None:
         assert dict(permissions.invoke) == {"open.a": True}
 
 
+async def test_names_of_peers_are_made_visible(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ipc, _ = main_with_policy()
+    async with connected(ipc, identity=Identity("hook", "a\nb")) as page:
+        page.put("x" * 10_000)
+        page.put("x" * 10_001)
+        await page.consumed()
+        assert page.contents.refused == 2
+    (told,) = [r.getMessage() for r in caplog.records if "may not" in r.getMessage()]
+    assert told.partition(" (")[2] == rf"hook:a\nb) may not send on '{'x' * 100}…'"
+
+
 def test_a_refusal_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     from mainproc.security.refusals import Refusals
 

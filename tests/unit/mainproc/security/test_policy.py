@@ -130,6 +130,8 @@ def test_what_peers_choose_does_not_pile_up() -> None:
         assert not permissions.send[f"b{number}"]
         policy.permissions(Identity("hook", str(number)))
     assert len(permissions.send) == 1_000
+    assert permissions.invoke["x" * 201] is permissions.invoke["y" * 200] is False
+    assert list(permissions.invoke) == ["y" * 200]
     another = Identity("hook", "2999")
     assert policy.permissions(another) is not policy.permissions(another)
 
