@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mainproc
 import renderer
 from mainproc import IpcMain
 from mainproc.security import InvalidFile, Policy, Rule
@@ -91,6 +93,33 @@ async def test_a_policy_that_is_none_is_told_before_anything_is_bound(
     with pytest.raises(InvalidFile, match=r"line 2: there is no key 'identiy'; did yo"):
         async with serving(policy=policy):
             pass
+
+
+CHILD = """
+    from renderer import AccessDenied, ipc
+
+    try:
+        ipc.send("told", ipc.invoke("who").result(20))
+    except AccessDenied as error:
+        ipc.send("told", str(error))
+    ipc.wait()
+"""
+
+
+async def test_spawned_renderers_need_a_rule_like_all_others(write: Write) -> None:
+    ipc, told = main_that_tells(), asyncio.Queue[str]()
+    ipc.on("told", lambda event, text: told.put_nowait(text))
+    rules = [Rule("*", send="told"), Rule("spawned:worker *", invoke="who")]
+    command = [sys.executable, str(write("child.py", CHILD))]
+    async with serving(ipc, policy=Policy(rules)), asyncio.timeout(PATIENCE):
+        for title, text in [
+            ("worker 1", "spawned:worker 1"),
+            ("another", "not allowed: invoke on 'who'"),
+        ]:
+            child = await mainproc.spawn(command, title=title)
+            assert await told.get() == text
+            child.terminate()
+            await child.wait()
 
 
 # ---- the commands --------------------------------------------------------------------

@@ -25,6 +25,7 @@ from mainproc import (
     ipc,
 )
 from mainproc.observe import CallEnd, Direction, Kind, ObservedCall, Observer
+from mainproc.security import TLS, Credentials, Identity, Policy, Rule
 from renderer import aio
 
 # ---- what is registered in main ------------------------------------------------------
@@ -44,6 +45,12 @@ def typed(event: IpcMainEvent, a: int, b: str = "", *rest: float) -> None:
 @ipc.on("untyped", thread=True)
 def untyped(event: Any, *args: Any) -> Any:
     return args
+
+
+@ipc.on("for-some", allow=lambda contents: contents.identity is not None)
+def for_some(event: IpcMainEvent) -> None:
+    assert_type(event.sender.identity, Identity | None)
+    assert_type(event.sender.refused, int)
 
 
 @ipc.once("async")
@@ -166,6 +173,15 @@ async def quitting() -> None:
 
 
 async def serving() -> None:
+    async def authenticate(credentials: Credentials) -> Identity | str | None:
+        return credentials.identity or credentials.token
+
+    policy = Policy([Rule("token:*", send="*", invoke=["a", "b*"])])
+    assert_type(policy.allows(None, "receive", "x"), bool)
+    guarded = IpcMain(policy=policy, mask_errors=True)
+    guarded.policy = None
+    mainproc.serve(guarded, tls=TLS("c", "k", client_ca="a"), authenticate=authenticate)
+    mainproc.serve(token_file="tokens", authenticate=str, policy="policy.toml")
     async with mainproc.serve(IpcMain(default=str), listen=()) as main:
         assert_type(main, MainProcess)
         assert_type(main.address, str)
@@ -208,7 +224,9 @@ def in_a_renderer(page: renderer.IpcRenderer) -> None:
 
 def connecting() -> None:
     jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-    with renderer.connect("unix:/run/x", title="x", dispatch=jobs.put) as page:
+    with renderer.connect(
+        "unix:/run/x", tls=renderer.TLS(ca="x"), title="x", dispatch=jobs.put
+    ) as page:
         assert_type(page, renderer.IpcRenderer)
         assert_type(page.connect(token="secret"), renderer.IpcRenderer)
 

@@ -68,10 +68,12 @@ def no_return_value(event: IpcMainInvokeEvent) -> None:
 async def main(contents: WebContents) -> None:
     contents.invoke("x", timeout="1")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     contents.invoke("x").results()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
-    contents.on("destroy", print)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
+    contents.on("destroy", print)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
     app.on("redy", print)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
     mainproc.run(listen=50051)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     mainproc.run(ready="xml")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    mainproc.run(policy=5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    ipc.on("x", print, allow=True)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
     mainproc.run("main.py")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     with mainproc.serve():  # type: ignore[attr-defined] # pyright: ignore[reportGeneralTypeIssues]
         pass
