@@ -54,7 +54,8 @@ def false_main(*script: Step, then: Sequence[Step] = ()) -> Generator[str]:
     links = itertools.count()
 
     def stream(frames: Iterator[bytes], _: object) -> Iterator[bytes]:
-        said = then if then and next(links) else script
+        is_first = next(links) == 0
+        said = script if is_first or not then else then
         try:
             yield from _Play(frames).through(said)
         except (grpc.RpcError, _Gone):

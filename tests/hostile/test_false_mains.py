@@ -166,7 +166,12 @@ def test_a_main_that_says_goodbye_for_ever(ask: Ask) -> None:
         reason=pb.GoodbyeReason.ValueType(99),
     )
     frame = pb.StreamResponse(goodbye=goodbye)
-    for script in ([frame], [welcome(), frame], [welcome(), Pause.WAIT, frame, frame]):
+    scripts: list[list[Step]] = [
+        [frame],
+        [welcome(), frame],
+        [welcome(), Pause.WAIT, frame, frame],
+    ]
+    for script in scripts:
         with false_main(*script) as address, pytest.raises(ConnectionClosed):
             ask(address)
 
@@ -202,7 +207,7 @@ def test_a_main_that_is_another_after_the_cut(ask: Ask, then: list[Step]) -> Non
 
 
 def test_a_main_that_never_lets_one_come_back(ask: Ask) -> None:
-    script = [welcome(grace_ms=500), Pause.WAIT, Pause.CUT]
+    script: list[Step] = [welcome(grace_ms=500), Pause.WAIT, Pause.CUT]
     never = false_main(*script, then=[Pause.CUT])
     with never as address, pytest.raises(ConnectionClosed, match="gave up"):
         ask(address, reconnect=True)
@@ -211,6 +216,6 @@ def test_a_main_that_never_lets_one_come_back(ask: Ask) -> None:
 def test_a_main_that_wants_one_back_when_the_sun_is_cold(ask: Ask) -> None:
     later = pb.Goodbye(may_resume=True, retry_after_ms=MOST)
     goodbye = pb.StreamResponse(goodbye=later)
-    script = [welcome(grace_ms=500), Pause.WAIT, goodbye, Pause.CUT]
+    script: list[Step] = [welcome(grace_ms=500), Pause.WAIT, goodbye, Pause.CUT]
     with false_main(*script) as address, pytest.raises(ConnectionClosed):
         ask(address, reconnect=True)

@@ -141,7 +141,7 @@ def of_length(count: int, head: int, body: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", ["set", "ext map", "native map"])
 async def test_keys_that_all_have_the_same_hash(kind: str) -> None:
-    keys = big_integers(100_000)
+    keys = big_integers(20_000)
     if kind == "set":
         array = of_length(len(keys), 0xDD, b"".join(keys))
         value = packed_ext(4, array)
@@ -151,8 +151,9 @@ async def test_keys_that_all_have_the_same_hash(kind: str) -> None:
     else:
         value = of_length(len(keys), 0xDF, b"".join(key + b"\xc0" for key in keys))
     async with intruded(echoing(), **PACKED) as intruder:
-        # It may come out as a list, as what no Python set can hold does.
         (echo,) = await echoed(intruder, 1, b"\x91" + value)
+        # Hashing them would take a minute of main's time: they are only listed.
+        assert type(echo) is list
         assert len(echo) == len(keys)
 
 
