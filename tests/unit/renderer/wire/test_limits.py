@@ -51,7 +51,7 @@ def test_a_peer_that_said_nothing_has_the_defaults() -> None:
     ids=str,
 )
 def test_limits_nobody_could_keep_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"window|frame|message|batch|rate"):
+    with pytest.raises(ValueError, match=r"window|frame|message|batch|rate|grace"):
         Limits(**wrong)
 
 
