@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 Hook = Callable[[], object]
 GapHook = Callable[[int, int | None], object]
+DroppedHook = Callable[[str, int], object]
 
 
 @dataclass(slots=True)
@@ -21,6 +22,8 @@ class Hooks:
     """There is a link again."""
     gap: list[GapHook] = field(default_factory=list[GapHook])
     """A session could not be resumed: (sent and unconfirmed, missing or None)."""
+    dropped: list[DroppedHook] = field(default_factory=list[DroppedHook])
+    """Main gave up events for this renderer: (channel, how many)."""
 
 
 def call(hook: Hook) -> None:
@@ -28,4 +31,4 @@ def call(hook: Hook) -> None:
     hook()
 
 
-__all__ = ("GapHook", "Hook", "Hooks", "call")
+__all__ = ("DroppedHook", "GapHook", "Hook", "Hooks", "call")

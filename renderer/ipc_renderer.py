@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, overload
 
-from renderer.hooks import GapHook, Hooks
+from renderer.hooks import DroppedHook, GapHook, Hooks
 from renderer.reports import ErrorHook, Reports
 from renderer.wire.listeners import Kind, Subscription
 from renderer.wire.registrar import Registrar
@@ -17,6 +17,7 @@ F = TypeVar("F", bound=Callable[..., object])
 E = TypeVar("E", bound=ErrorHook)
 D = TypeVar("D", bound=Callable[[], object])
 G = TypeVar("G", bound=GapHook)
+P = TypeVar("P", bound=DroppedHook)
 
 
 def is_async(fn: object) -> bool:
@@ -245,6 +246,24 @@ class Channels(Registrar):
             The function, so that this is a decorator.
         """
         self._hooks.gap.append(fn)
+        return fn
+
+    def on_dropped(self, fn: P) -> P:
+        """Call a function when main has given up events for this renderer.
+
+        This renderer did not keep up, and main's policy for the channel is to let newer
+        events take the place of the oldest (`IpcMain.overflow`). Without such a
+        function the same is logged as a warning.
+
+        Args:
+            fn: called with the channel and the number of events that will not come (an
+                empty channel if that is not known); where listeners run, in the place
+                of what was given up.
+
+        Returns:
+            The function, so that this is a decorator.
+        """
+        self._hooks.dropped.append(fn)
         return fn
 
     # ---- registering -----------------------------------------------------------------

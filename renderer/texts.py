@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from renderer.wire.errors import ConnectionClosed, IpcError
+from renderer.wire.errors import ConnectionClosed, IpcError, quote
 from renderer.wire.events import Ended
 
 ADDRESS_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
@@ -92,6 +92,11 @@ def gap(sent: int, missing: int | None) -> str:
         f"main no longer knew this session; a new one began: {how_many(sent)} sent to "
         f"it may be lost, and so may {lost} meanwhile; register ipc.on_gap to be told"
     )
+
+
+def given_up(channel: str, count: int) -> str:
+    """Say that main has given up events for this renderer."""
+    return f"main gave up {how_many(count)} on {quote(channel)} for this renderer"
 
 
 def ended(address: str, event: Ended) -> ConnectionClosed:

@@ -19,7 +19,7 @@ from renderer.hooks import Hooks
 from renderer.reports import Reports
 from renderer.settings import Settings
 from renderer.wire import events, reasons
-from renderer.wire.errors import ConnectionClosed, IpcError, quote
+from renderer.wire.errors import ConnectionClosed, IpcError
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.listeners import ListenerTable
 from renderer.wire.parcel import Parcel
@@ -292,8 +292,7 @@ class AioConnection:
             case events.Cancelled():
                 self.dispatcher.cancelled(event.id)
             case events.GivenUp():
-                text = "main gave up %d messages on %s for this renderer"
-                logger.warning(text, event.count, quote(event.channel))
+                self._given_up(event)
             case events.GoodbyeHeard():
                 self._goodbye_heard(event)
             case events.Ended():
@@ -326,6 +325,12 @@ class AioConnection:
         if not hooks:
             logger.warning("%s", texts.gap(sent, gap.received_missing))
         self.dispatcher.told([partial(fn, sent, gap.received_missing) for fn in hooks])
+
+    def _given_up(self, event: events.GivenUp) -> None:
+        hooks, channel, count = self._hooks.dropped, event.channel, event.count
+        if not hooks:
+            logger.warning("%s", texts.given_up(channel, count))
+        self.dispatcher.told([partial(fn, channel, count) for fn in hooks])
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:

@@ -32,7 +32,6 @@ from renderer.wire.errors import (
     ConnectionClosed,
     IpcError,
     IpcTimeout,
-    quote,
 )
 from renderer.wire.link import Fate
 from renderer.wire.parcel import Parcel
@@ -338,8 +337,7 @@ class Connection:
             case events.Cancelled():
                 self._dispatcher.cancelled(event.id)
             case events.GivenUp():
-                text = "main gave up %d messages on %s for this renderer"
-                logger.warning(text, event.count, quote(event.channel))
+                self._given_up(event)
             case events.GoodbyeHeard():
                 self._goodbye_heard(event)
             case events.Ended():
@@ -370,6 +368,13 @@ class Connection:
             missing = event.received_missing
             logger.warning("%s", texts.gap(event.sent_unconfirmed, missing))
         self._calls.fail_left_behind(str(texts.started_over()))
+
+    def _given_up(self, event: events.GivenUp) -> None:
+        for hook in tuple(self._hooks.dropped):
+            fn = partial(hook, event.channel, event.count)
+            self._dispatcher.post(partial(call, fn))
+        if not self._hooks.dropped:
+            logger.warning("%s", texts.given_up(event.channel, event.count))
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed

@@ -369,3 +369,12 @@ async def test_what_main_gave_up_is_told(
     assert connection is not None
     connection._note(events.GivenUp("x", 3))  # noqa: SLF001
     assert "main gave up 3 messages on 'x' for this renderer" in caplog.text
+    told: list[object] = []
+    ipc.on("y", told.append)
+    ipc.on_dropped(lambda *args: told.append(args))
+    main.send("y", 1)
+    await until(lambda: told)
+    connection._note(events.GivenUp("x", 3))  # noqa: SLF001
+    main.send("y", 2)
+    await until(lambda: len(told) == 3)
+    assert told == [1, ("x", 3), 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -253,13 +254,27 @@ def test_flush_waits_for_main(main: MemoryMain, ipc: MemoryRenderer) -> None:
 def test_what_main_gives_up_is_told(
     main: MemoryMain, ipc: MemoryRenderer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    told: queue.SimpleQueue[object] = queue.SimpleQueue()
+    ipc.on("y", told.put)
     ipc.connect()
-    dropped = pb.Message(dropped=pb.Dropped(channel="x"))
+    give_up(main, 1)
+    main.send("y", 0)
+    assert told.get(timeout=PATIENCE) == 0
+    assert "main gave up 1 message on 'x' for this renderer" in caplog.text
+    caplog.clear()
+    ipc.on_dropped(lambda *args: told.put(args))
+    main.send("y", 1)
+    give_up(main, 3)
+    main.send("y", 2)
+    assert [told.get(timeout=PATIENCE) for _ in range(3)] == [1, ("x", 3), 2]
+    ipc.close()
+    assert not caplog.messages
+
+
+def give_up(main: MemoryMain, count: int) -> None:
+    dropped = pb.Message(dropped=pb.Dropped(channel="x", count=count))
     main.session.put(Parcel(dropped.SerializeToString(), counted=False, reply=False))
     main.flow()
-    ipc.flush(PATIENCE)
-    ipc.close()
-    assert "main gave up 1 messages on 'x' for this renderer" in caplog.text
 
 
 # ---- by a signal handler -------------------------------------------------------------
