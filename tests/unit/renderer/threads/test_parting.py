@@ -257,22 +257,22 @@ def test_what_main_gives_up_is_told(
     told: queue.SimpleQueue[object] = queue.SimpleQueue()
     ipc.on("y", told.put)
     ipc.connect()
-    give_up(main, 1)
+    give_up(main)
     main.send("y", 0)
     assert told.get(timeout=PATIENCE) == 0
     assert "main gave up 1 message on 'x' for this renderer" in caplog.text
     caplog.clear()
     ipc.on_dropped(lambda *args: told.put(args))
     main.send("y", 1)
-    give_up(main, 3)
+    give_up(main)
     main.send("y", 2)
-    assert [told.get(timeout=PATIENCE) for _ in range(3)] == [1, ("x", 3), 2]
+    assert [told.get(timeout=PATIENCE) for _ in range(3)] == [1, ("x", 1), 2]
     ipc.close()
     assert not caplog.messages
 
 
-def give_up(main: MemoryMain, count: int) -> None:
-    dropped = pb.Message(dropped=pb.Dropped(channel="x", count=count))
+def give_up(main: MemoryMain) -> None:
+    dropped = pb.Message(dropped=pb.Dropped(channel="x"))
     main.session.put(Parcel(dropped.SerializeToString(), counted=False, reply=False))
     main.flow()
 
