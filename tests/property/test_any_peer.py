@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 from asyncio import FIRST_COMPLETED
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given, strategies as st
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain
 from mainproc.sessions import Sessions
+from mainproc.trace import Style, Trace
 from renderer.wire.errors import IpcError
 from renderer.wire.limits import Limits
 from tests.support.frames import DAMAGE, REQUESTS, SYNC_REQUESTS, damaged
@@ -32,6 +34,7 @@ HELLO = st.builds(
     features=st.just(["chunks", "lanes"]),
 ).map(lambda hello: pb.StreamRequest(hello=hello).SerializeToString())
 FRAMES = st.builds(damaged, REQUESTS, DAMAGE) | st.binary(max_size=64)
+STYLES: st.SearchStrategy[Style | None] = st.sampled_from([None, "messages", "frames"])
 TRACEBACKS: list[str] = []
 
 
@@ -79,12 +82,14 @@ def obliging() -> IpcMain:
     return ipc
 
 
-async def play(frames: list[bytes], requests: list[bytes]) -> list[pb.StreamResponse]:
+async def play(
+    frames: list[bytes], requests: list[bytes], trace: Trace | None
+) -> list[pb.StreamResponse]:
     ipc = obliging()
     mistakes: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: mistakes.append(context))
-    sessions, link = Sessions(ipc), Link(frames)
+    sessions, link = Sessions(ipc, trace), Link(frames)
     serving = asyncio.ensure_future(sessions.serve(link, "fuzz"))
     for request in requests:
         with contextlib.suppress(IpcError):
@@ -104,10 +109,16 @@ async def play(frames: list[bytes], requests: list[bytes]) -> list[pb.StreamResp
     hello=HELLO | FRAMES,
     frames=st.lists(FRAMES, max_size=4),
     requests=st.lists(st.builds(damaged, SYNC_REQUESTS, DAMAGE), max_size=2),
+    style=STYLES,
 )
-def test_any_peer(hello: bytes, frames: list[bytes], requests: list[bytes]) -> None:
+def test_any_peer(
+    hello: bytes, frames: list[bytes], requests: list[bytes], style: Style | None
+) -> None:
     TRACEBACKS.clear()
-    written = asyncio.run(play([hello, *frames], requests))
+    traced = io.StringIO()
+    trace = None if style is None else Trace(style, traced)
+    written = asyncio.run(play([hello, *frames], requests, trace))
     assert TRACEBACKS == []
+    assert "cannot trace" not in traced.getvalue()
     for frame in written[:-1]:
         assert not frame.HasField("goodbye")  # it is the last one
