@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from renderer import IpcRenderer
+from tests.faults.proxy import proxy_in_thread
 from tests.readme.screens import README, programs, screens, write_programs
 from tests.support.processes import PATIENCE, RunningMain, run_python, running_main
 from tests.support.services import running_service
@@ -22,6 +23,7 @@ RUN_HERE = {
     "Ask and answer": {"main.py", "page.py"},
     "Slow work and progress": {"main.py", "page.py"},
     "Main asks, and windows": {"main.py", "editor.py", "page.py"},
+    "When the connection breaks": {"main.py", "page.py"},
     "In a program of your own": {
         "coordinator.py",
         "page.py",
@@ -42,7 +44,7 @@ def test_no_program_is_left_out() -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len(screens()) - 1 <= 12
+    assert len(screens()) - 1 <= 14
     longest = max(map(len, (text.splitlines() for text in screens().values())))
     assert longest <= 120
 
@@ -138,6 +140,26 @@ def test_main_asks_and_windows(tmp_path: Path) -> None:
             "left it said goodbye",
             "menu it said goodbye",
         ]
+
+
+def test_when_the_connection_breaks(tmp_path: Path) -> None:
+    title = "When the connection breaks"
+    with screen(title, tmp_path) as main, proxy_in_thread(main.address) as proxy:
+        page = subprocess.Popen(
+            [sys.executable, "-m", "renderer", tmp_path / "page.py"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**environment(main), "ELECTRON_IPC_ADDRESS": proxy.address},
+        )
+        with page:
+            assert page.stdout is not None
+            assert page.stdout.readline() == "1\n"
+            proxy.reset()
+            told = [page.stdout.readline() for _ in range(2)]
+            assert told == ["looking for main\n", "connected again\n"]
+            code, out, _ = main.stop()
+            assert (code, out) == (0, "away\nback\ngone: main stops\n")
+            assert page.communicate(timeout=PATIENCE)[0] == ""
 
 
 def test_workers(tmp_path: Path) -> None:
