@@ -29,13 +29,15 @@ _JOBS: Final = 2
 """Episodes at once, when it is to be quick: times of recovery mean little then."""
 _QUICK: Final = ("reset", "cut", "half-close", "mixed", "main-killed")
 _OURS_ALONE: Final = (
+    "corrupt",
     "corrupt-tls",
+    "mixed",
     "main-killed",
     "renderer-killed",
     "main-stopped",
     "renderer-stopped",
 )
-"""Peers' table is about networks: nobody expects that they survive their processes."""
+"""Peers speak no HTTP/2, and nobody expects that they survive their processes."""
 
 
 def main() -> int:
@@ -49,7 +51,7 @@ def main() -> int:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     progress("")
-    print(table(ledger))
+    print(table(ledger, findings=not arguments.peers))
     if arguments.peers:
         print(f"\n{markdown(ledger)}")
     print(f"\n{monotonic() - start:.0f} s in all.")

@@ -105,15 +105,20 @@ _HEAD: Final = (
 )
 
 
-def table(ledger: Ledger) -> str:
-    """Return all there is to tell, in lines."""
+def table(ledger: Ledger, *, findings: bool = True) -> str:
+    """Return all there is to tell, in lines.
+
+    Args:
+        ledger: what came of it.
+        findings: tell what is wrong, not only how much; of peers it is no news.
+    """
     lines: list[tuple[str, ...]] = [_HEAD]
     for name, outcomes in by_kind(ledger.outcomes):
         lines.append(_line(name, outcomes))
     for name, outcomes in by_cast(ledger.outcomes):
         lines.append(_line(f"all, {name}", outcomes))
     parts = [_aligned(lines)] if ledger.outcomes else []
-    for outcome in ledger.outcomes:
+    for outcome in ledger.outcomes if findings else ():
         script = outcome.script
         title = f"{script.cast.name}, {script.kind.name}, seed {script.seed}"
         parts.extend(f"wrong    {title}: {what}" for what in outcome.verdict.findings)

@@ -229,9 +229,14 @@ class End:
         """Do what there is to do after anything may have changed."""
         for event in self.session.take_events():
             self._take(event)
-        while (frame := self.session.next_frame(self.world.now)) is not None:
+        for _ in range(MOST_AT_ONCE):
+            frame = self.session.next_frame(self.world.now)
+            if frame is None:
+                break
             assert self.wire is not None, "a frame, but no link"
             self.carry(self.wire, frame)
+        else:
+            raise AssertionError("there is always another frame")
         self._set_timer()
 
     def carry(self, wire: Wire, frame: bytes) -> None:
