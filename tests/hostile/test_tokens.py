@@ -44,7 +44,7 @@ class Owner:
         said = {"token": self.token, "attempt": self.attempts, "received": 1}
         intruder = Intruder(self.house.channel)
         await intruder.say(hello=pb.Hello(**said | RESUMES | changed))
-        await intruder.until(lambda: intruder.frames)
+        await answered(intruder)
         return intruder
 
     async def comes_back(self, **changed: Any) -> Intruder:
@@ -70,6 +70,10 @@ async def owned(ipc: IpcMain | None = None) -> AsyncGenerator[Owner]:
         await page.reply(1)
         await page.say(ack=1)
         yield Owner(house, page)
+
+
+async def answered(intruder: Intruder) -> None:
+    await intruder.until(lambda: intruder.frames)
 
 
 async def turned_away(intruder: Intruder, owner: Owner) -> None:
@@ -213,4 +217,22 @@ async def test_links_that_are_cut_before_they_are_confirmed() -> None:
         page = await owner.comes_back()
         await page.put(call(2, "echo"), first=2)
         await page.reply(2)
+        await owner.leaves(page)
+
+
+async def test_more_sessions_than_main_takes() -> None:
+    limits = Limits(max_sessions=4, resume_grace=0.5)
+    async with owned(echoing(limits)) as owner:
+        crowd = [Intruder(owner.house.channel) for _ in range(12)]
+        for each in crowd:
+            await each.say(hello=pb.Hello(**RESUMES))
+        await asyncio.gather(*map(answered, crowd))
+        refused = [each for each in crowd if not each.frames[0].HasField("welcome")]
+        assert len(refused) == 10
+        for each in refused:
+            goodbye = await each.goodbye()
+            assert goodbye.reason == pb.GOODBYE_REASON_OVERLOADED
+        page = await owner.comes_back()  # who is in already takes no place of a new one
+        for each in crowd:
+            await each.close()
         await owner.leaves(page)
