@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from renderer.wire.errors import quote
 from renderer.wire.failures import log_info
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ipc.main")
 
-Allow: TypeAlias = "Callable[[WebContents], bool]"
+
+class Allow(Protocol):
+    """What `allow=` takes: tells whether a sender may reach a listener or handler."""
+
+    def __call__(self, sender: WebContents, /) -> bool:
+        """Tell it."""
+        ...
 
 
 def check_allow(allow: object) -> None:

@@ -16,8 +16,8 @@ from renderer.wire.failures import log_info
 
 logger = logging.getLogger("ipc.main")
 
-Answer: TypeAlias = "Identity | str | None"
-Authenticate: TypeAlias = Callable[[Credentials], "Answer | Awaitable[Answer]"]
+Answer: TypeAlias = Identity | str | None
+Authenticate: TypeAlias = Callable[[Credentials], Answer | Awaitable[Answer]]
 
 _HOSTS_TOLD: Final = 1_000
 _DECIDE_WITHIN: Final = 10.0

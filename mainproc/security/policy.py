@@ -21,7 +21,7 @@ ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 ANONYMOUS: Final = "anonymous"
 """Who it is where main asks nobody."""
 
-Patterns: TypeAlias = "str | Sequence[str]"
+Patterns: TypeAlias = str | Sequence[str]
 
 _REMEMBERED: Final = 1_000
 """Channels for each action, and identities: who chooses their names is a peer."""

@@ -12,6 +12,7 @@ PUBLIC = (
     "mainproc",
     "mainproc.observe",
     "mainproc.observe.otel",
+    "mainproc.security",
     "mainproc.testing",
     "renderer",
     "renderer.aio",
