@@ -193,16 +193,20 @@ async def test_a_poison_message_that_ends_three_resumes() -> None:
         return page.frames[-1].HasField("goodbye")
 
     async def poisoned(page: Intruder) -> None:
-        await page.until(lambda: over(page) or page.events())
+        def heard() -> bool:
+            confirmed = any(frame.HasField("pong") for frame in page.frames)
+            return over(page) or (confirmed and bool(page.events()))
+
+        await page.until(heard)
 
     async with owned() as owner:
         page, links = owner.page, 1
-        await page.put(event("echo", "poison"), first=2)
+        await page.put(event("echo", "poison"), first=2, ping=1)
         while not over(page):
             await poisoned(page)
             await page.close()  # it kills whoever reads it
             page, links = await owner.claim(), links + 1
-            await page.say(ack=1)
+            await page.say(ack=1, ping=1)
         goodbye = await page.goodbye()
         assert goodbye.reason == pb.GOODBYE_REASON_NO_PROGRESS
         assert not goodbye.may_resume
