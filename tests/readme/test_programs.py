@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import queue
 import re
+import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from renderer import IpcRenderer
 from tests.faults.proxy import proxy_in_thread
@@ -160,6 +164,28 @@ def test_when_the_connection_breaks(tmp_path: Path) -> None:
             code, out, _ = main.stop()
             assert (code, out) == (0, "away\nback\ngone: main stops\n")
             assert page.communicate(timeout=PATIENCE)[0] == ""
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the keys")
+def test_open_it_to_other_machines(tmp_path: Path) -> None:
+    write_programs("Ask and answer", tmp_path)
+    commands = screens()["Open it to other machines"]
+    script = re.findall(r"^```sh\n(.*?)^```", commands, re.MULTILINE | re.DOTALL)[0]
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    here = script.replace("0.0.0.0:50051", f"127.0.0.1:{port}")
+    here = here.replace("localhost:50051", f"localhost:{port}")
+    here = here.replace("mainproc ", f"{sys.executable} -m mainproc ")
+    here += "code=$?; kill $!; wait; exit $code"
+    done = subprocess.run(
+        ["bash", "-c", here],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr
 
 
 def test_workers(tmp_path: Path) -> None:
