@@ -27,7 +27,9 @@ def grpc_carrier(settings: Settings) -> Carrier:
     target, tls = _checked(settings)
     from renderer.grpc_link import GrpcCarrier
 
-    return GrpcCarrier(target, token=settings.bearer, tls=tls)
+    return GrpcCarrier(
+        target, token=settings.bearer, tls=tls, dead_after=settings.dead_after
+    )
 
 
 def grpc_aio_carrier(settings: Settings) -> AioCarrier:
@@ -39,7 +41,9 @@ def grpc_aio_carrier(settings: Settings) -> AioCarrier:
     target, tls = _checked(settings)
     from renderer.grpc_aio_link import GrpcAioCarrier
 
-    return GrpcAioCarrier(target, token=settings.bearer, tls=tls)
+    return GrpcAioCarrier(
+        target, token=settings.bearer, tls=tls, dead_after=settings.dead_after
+    )
 
 
 def _checked(settings: Settings) -> tuple[str, TLS | None]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from renderer.carriers import grpc_carrier
+from renderer import grpc_aio_link, grpc_link
+from renderer.carriers import grpc_aio_carrier, grpc_carrier
 from renderer.settings import Settings
 from renderer.tls import TLS
 
@@ -39,3 +40,17 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ConnectionError, match=r"cannot connect: the CA .*: No such file"
     ):
         grpc_carrier(Settings("127.0.0.1:1", tls=TLS(tmp_path / "gone")))
+
+
+async def test_how_long_silence_may_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+
+    def options(limits: object, dead_after: float) -> list[tuple[str, int]]:
+        told.append(dead_after)
+        return []
+
+    for link in (grpc_link, grpc_aio_link):
+        monkeypatch.setattr(link, "options", options)
+    grpc_carrier(Settings("127.0.0.1:1", dead_after=7.0)).close()
+    await grpc_aio_carrier(Settings("127.0.0.1:1", dead_after=8.0)).close()
+    assert told == [7.0, 8.0]
