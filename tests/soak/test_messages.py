@@ -16,10 +16,13 @@ from tests.soak.mains import soaked_main
 from tests.soak.scale import SOAKING, report, scaled
 from tests.soak.vitals import Vitals, grown, vitals
 
-WARM_UP, ECHOES = 2_000, scaled(10_000, 250_000)  # an echo is two messages
+# An echo is two messages.
+WARM_UP, ECHOES = scaled(2_000, 100_000), scaled(10_000, 250_000)
 AHEAD = 1_000
 SLACK: Vitals = {
-    "resident KiB": 8 * 1024,
+    # What was freed is not all given back; it takes half a million echoes until no more
+    # of it is needed. Of what Python holds, nothing may stay.
+    "resident KiB": 12 * 1024,
     "blocks of Python": 10_000,
     "threads of gRPC": 8,
     "objects of ours": 16,
