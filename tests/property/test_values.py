@@ -95,7 +95,7 @@ def assert_sent_on(value: Any) -> None:
         return
     again = pb.Value()
     encode_value(decode_value(message), again)
-    # In the same order but for sets, which have none: that hangs on how they were filled.
+    # In the same order, but for sets: theirs hangs on how they were filled.
     assert sorted(again.SerializeToString()) == sorted(message.SerializeToString())
 
 

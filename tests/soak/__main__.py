@@ -41,7 +41,7 @@ _OPTIONS: Final = (
     "--timeout=0",
     "-ofaulthandler_timeout=0",
 )
-_EXAMPLES: Final = re.compile(r"(\d+) passing examples, \d+ failing")
+_EXAMPLES: Final = re.compile(r"- (\d+) passing\b.*?, \d+ failing\b")
 
 
 def examples_in(output: str) -> int:

@@ -17,7 +17,7 @@ def test_what_hypothesis_has_tried_is_counted() -> None:
     said = """
 tests/property/test_a.py::test_one:
   - during generate phase (0.1 seconds):
-    - 4000 passing examples, 0 failing examples, 12 invalid examples
+    - 4000 passing, 0 failing, and 12 invalid test cases
 tests/property/test_a.py::test_two:
     - 36 passing examples, 1 failing examples, 0 invalid examples
 """
