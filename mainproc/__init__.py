@@ -26,8 +26,14 @@ from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
 from mainproc.groups import Answers, Group
 from mainproc.ipc_main import IpcMain
 from mainproc.overflow import OverflowPolicy
-from mainproc.reminder import remind_at_exit
-from mainproc.runner import Ready, Settings, addresses_of, run_or_exit, serve_main
+from mainproc.program.reminder import remind_at_exit
+from mainproc.program.runner import (
+    Ready,
+    Settings,
+    addresses_of,
+    run_or_exit,
+    serve_main,
+)
 from mainproc.security.authenticator import Authenticate
 from mainproc.security.measures import Measures
 from mainproc.security.policy import Policy

@@ -11,13 +11,13 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from mainproc import runner, script
 from mainproc.clients import client
 from mainproc.clients.commands import COMMANDS
 from mainproc.clients.json_values import FORMS
 from mainproc.config import ADDRESS_VARIABLE, DEFAULT_ADDRESS
-from mainproc.reminder import remind_of_nothing
-from mainproc.runner import Settings, addresses_of, run_main
+from mainproc.program import runner, script
+from mainproc.program.reminder import remind_of_nothing
+from mainproc.program.runner import Settings, addresses_of, run_main
 from mainproc.security.commands import policy
 from mainproc.security.options import security_options, settings_of
 from renderer.wire.errors import IpcError

@@ -14,7 +14,7 @@ from mainproc.children.invitations import Invitation, Invitations
 from mainproc.security.authenticator import Authenticator, Unauthenticated
 from mainproc.security.identity import Credentials, Identity
 from mainproc.sessions import Sessions
-from mainproc.unary import SessionGone
+from mainproc.sessions.unary import SessionGone
 from renderer.wire.errors import (
     AccessDenied,
     ConnectionClosed,

@@ -13,7 +13,7 @@ from renderer.wire.errors import AccessDenied, ConnectionClosed
 from renderer.wire.frames import entitled
 
 if TYPE_CHECKING:
-    from mainproc.connection import Connection
+    from mainproc.sessions.connection import Connection
     from mainproc.web_contents import WebContents
     from renderer.wire.link import AsyncLink
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mainproc import runner
+from mainproc.program import runner
 
 _HERE: Final = Path(__file__).parent
 _WIDTH: Final = len("renderer")

@@ -9,8 +9,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, final
 
-from mainproc.connection import Connection
 from mainproc.events import IpcMainEvent
+from mainproc.sessions.connection import Connection
 from renderer.wire.errors import ConnectionClosed
 
 if TYPE_CHECKING:

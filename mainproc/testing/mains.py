@@ -16,10 +16,10 @@ from typing import Any, Final, final
 
 from mainproc import dispatch
 from mainproc.application import app
-from mainproc.connection import Connection
 from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
 from mainproc.sessions import Sessions
+from mainproc.sessions.connection import Connection
 from mainproc.testing.links import ThreadEnd, observe
 from renderer.carrier import LinkBroken, Source
 from renderer.wire.link import Fate

@@ -16,9 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 import mainproc
-from mainproc import IpcError, IpcMain, ipc, runner
+from mainproc import IpcError, IpcMain, ipc
 from mainproc.address import AddressInUse
 from mainproc.cli import main as command
+from mainproc.program import runner
 from tests.integration.conftest import Write
 from tests.integration.main_support import ask
 from tests.support.processes import PATIENCE, run_python, running_main

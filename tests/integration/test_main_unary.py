@@ -181,7 +181,7 @@ async def test_a_session_that_ends_while_its_sync_message_waits() -> None:
 
 
 async def test_what_never_came(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mainproc.incoming._WAIT_FOR_AFTER", 0.01)
+    monkeypatch.setattr("mainproc.sessions.incoming._WAIT_FOR_AFTER", 0.01)
     async with serving(IpcMain()) as (_main, channel), raw_page(channel) as page:
         token = page.frames[0].welcome.token
         code = await _status(page, "x", token=token, after=99)

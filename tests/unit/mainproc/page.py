@@ -9,10 +9,10 @@ from typing import Any
 
 from mainproc import IpcMain, WebContents
 from mainproc.children.invitations import Invitation
-from mainproc.connection import Connection
 from mainproc.home import Home
 from mainproc.security.identity import Identity
 from mainproc.sessions import Sessions
+from mainproc.sessions.connection import Connection
 from renderer.wire import events, messages, reasons
 from renderer.wire.errors import ConnectionClosed
 from renderer.wire.limits import DEFAULT_LIMITS, Limits

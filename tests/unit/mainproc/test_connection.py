@@ -12,8 +12,8 @@ import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain, WebContents
-from mainproc.connection import Connection
 from mainproc.home import Home
+from mainproc.sessions.connection import Connection
 from renderer.wire import messages
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.limits import Limits
@@ -122,7 +122,7 @@ async def test_goodbye_cancels_handlers() -> None:
 async def test_goodbye_is_answered_in_time_though_not_all_is_consumed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mainproc.connection._ANSWER_GOODBYE_WITHIN", 0.01)
+    monkeypatch.setattr("mainproc.sessions.connection._ANSWER_GOODBYE_WITHIN", 0.01)
     ipc = main_with(max_running=1)
 
     @ipc.on("x")
@@ -259,7 +259,7 @@ async def test_a_thread_closes_a_renderer() -> None:
 async def test_a_renderer_that_does_not_answer_goodbye(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mainproc.connection._END_LINK_WITHIN", 0.01)
+    monkeypatch.setattr("mainproc.sessions.connection._END_LINK_WITHIN", 0.01)
     ipc = main_with()
     async with connected(ipc, slow=True) as page:
         page.contents.close()

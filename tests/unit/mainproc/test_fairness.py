@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mainproc import IpcError, IpcMain
-from mainproc.rate import Rate
+from mainproc.sessions.rate import Rate
 from mainproc.testing import connected_aio
 from tests.unit.mainproc.page import connected, main_with
 

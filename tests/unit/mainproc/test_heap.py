@@ -13,7 +13,7 @@ import pytest
 # Faults on pages while 4 MiB are taken and given back, again and again.
 PROGRAM = """
 import resource
-from mainproc.heap import keep_freed_memory
+from mainproc.program.heap import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -43,7 +43,7 @@ def test_what_was_freed_is_not_faulted_in_again() -> None:
 
 COLLECTING = """
 import gc
-from mainproc.heap import collect_less_often
+from mainproc.program.heap import collect_less_often
 
 {}
 print(collect_less_often(), gc.get_threshold()[0], gc.get_freeze_count() > 0)

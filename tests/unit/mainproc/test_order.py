@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mainproc import IpcError, IpcMain, Overloaded, turns
+from mainproc import IpcError, IpcMain, Overloaded
+from mainproc.sessions import turns
 from renderer.wire.limits import Limits, Peer
 from tests.unit.mainproc.page import connected, main_with
 

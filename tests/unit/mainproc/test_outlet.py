@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from mainproc.outlet import SessionLock, is_mine
+from mainproc.sessions.outlet import SessionLock, is_mine
 
 
 def test_its_holder_is_known_as_soon_as_it_is_held() -> None:

@@ -20,7 +20,7 @@ from mainproc import (
 )
 from mainproc.observe import ObservedCall, Observer
 from mainproc.sessions import Sessions
-from mainproc.unary import SessionGone
+from mainproc.sessions.unary import SessionGone
 from renderer.wire import messages
 from renderer.wire.metadata import Metadata
 from tests.support.observers import Recorder

@@ -22,7 +22,7 @@ from renderer.wire.session import Session
 from renderer.wire.state import ACCEPTS_MESSAGES
 
 if TYPE_CHECKING:
-    from mainproc.turns import Turns
+    from mainproc.sessions.turns import Turns
     from mainproc.web_contents import WebContents
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel

@@ -6,9 +6,9 @@ import atexit
 import sys
 from pathlib import Path
 
-from mainproc import runner
 from mainproc.application import app
 from mainproc.ipc_main import IpcMain
+from mainproc.program import runner
 
 
 def remind_at_exit(ipc: IpcMain) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, final
 
 from mainproc.home import Home
-from mainproc.rate import Pace, Rate
-from mainproc.unary import UnaryCall
+from mainproc.sessions.rate import Pace, Rate
+from mainproc.sessions.unary import UnaryCall
 from mainproc.work import Work
 from renderer.wire.events import Arrived
 from renderer.wire.limits import Limits

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, final
 
-from mainproc.absence import Absence
-from mainproc.admission import admit
 from mainproc.asks import Asks
-from mainproc.epoch import Epoch
 from mainproc.home import Home
-from mainproc.incoming import Incoming
-from mainproc.lifecycle import Lifecycle
-from mainproc.outlet import Outlet, is_mine
+from mainproc.sessions.absence import Absence
+from mainproc.sessions.admission import admit
+from mainproc.sessions.epoch import Epoch
+from mainproc.sessions.incoming import Incoming
+from mainproc.sessions.lifecycle import Lifecycle
+from mainproc.sessions.outlet import Outlet, is_mine
 from mainproc.work import serving
 from renderer.reply import Reply
 from renderer.wire import events, reasons

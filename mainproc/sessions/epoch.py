@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 from mainproc.home import Home
-from mainproc.outlet import Outlet
+from mainproc.sessions.outlet import Outlet
 from renderer.wire import events, reasons
 from renderer.wire.errors import ConnectionClosed
 from renderer.wire.frames import refusal

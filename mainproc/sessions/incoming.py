@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from mainproc.calls import Call, SyncCall
 from mainproc.home import Home
-from mainproc.turns import Turns
-from mainproc.unary import Answers, UnaryCall
+from mainproc.sessions.turns import Turns
+from mainproc.sessions.unary import Answers, UnaryCall
 from mainproc.web_contents import WebContents
 from mainproc.work import Work
 from renderer.wire import messages

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from mainproc.address import CannotListen
 from mainproc.config import DEFAULT_ADDRESS, default_address
-from mainproc.heap import collect_less_often, keep_freed_memory
 from mainproc.ipc_main import IpcMain
+from mainproc.program.heap import collect_less_often, keep_freed_memory
+from mainproc.program.signals import StopSignals
 from mainproc.security.authenticator import Authenticate
 from mainproc.security.measures import Measures
 from mainproc.security.policy import Policy
 from mainproc.security.tls import TLS
-from mainproc.signals import StopSignals
 
 if TYPE_CHECKING:
     from mainproc.server import MainProcess

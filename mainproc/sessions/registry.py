@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
-from mainproc.connection import Connection
-from mainproc.farewells import Farewells
 from mainproc.home import Home
-from mainproc.unary import SessionGone, UnaryCall
+from mainproc.sessions.connection import Connection
+from mainproc.sessions.farewells import Farewells
+from mainproc.sessions.unary import SessionGone, UnaryCall
 from mainproc.web_contents import WebContents
 from renderer.wire import messages, reasons
 from renderer.wire.errors import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 from mainproc.home import Home
 
 if TYPE_CHECKING:
-    from mainproc.connection import Connection
+    from mainproc.sessions.connection import Connection
 
 _MOST: Final = 10_000
 
