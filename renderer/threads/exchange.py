@@ -16,9 +16,8 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from threading import get_ident
 from time import monotonic
-from typing import Final, final
+from typing import Any, Final, final
 
 from renderer import texts
 from renderer.deadline import Deadline, next_item
@@ -70,8 +69,9 @@ class Exchange:
         self._left_behind = left_behind
         self._epoch = 0
         self._link: BlockingLink | None = None
-        self._lock = threading.Lock()
-        self._owner = 0  # the thread that holds the lock
+        # One that knows its holder, at any moment: a finalizer or a signal handler may
+        # run wherever it is held. Nobody takes it twice.
+        self._lock: Any = threading.RLock()
         self._turns: deque[object] = deque()  # senders that wait, first come first
         self._late: deque[Parcel] = deque()  # from who interrupted the lock's holder
         self._refused: deque[IpcError] = deque()  # why some of these were not put
@@ -94,10 +94,8 @@ class Exchange:
             LocalProtocolError: the session is over.
         """
         with self._lock:
-            self._owner = get_ident()
             self._epoch = epoch = self.session.attach(anew=anew)
             self._forget_writer()
-            self._owner = 0
         return Feed(self, epoch)
 
     def begin(self, link: BlockingLink) -> None:
@@ -149,10 +147,8 @@ class Exchange:
         """
         self._refuse_interrupting()
         with self._lock:
-            self._owner = get_ident()
             waits = parcel.counted and self._is_crowded(parcel)
             wake = False if waits else self._accept(parcel, noted)
-            self._owner = 0
         if waits:
             self._put_in_turn(parcel, noted, deadline)
         elif wake:
@@ -167,9 +163,7 @@ class Exchange:
         """
         self._refuse_interrupting()
         with self._lock:
-            self._owner = get_ident()
             wake = era == self.era and self._accept(parcel, None)
-            self._owner = 0
         if wake:
             self._wake()
 
@@ -222,7 +216,8 @@ class Exchange:
 
     def is_interrupted(self) -> bool:
         """Tell whether the caller has interrupted its own thread in here."""
-        return self._owner == get_ident() and self._lock.locked()
+        mine: bool = self._lock._is_owned()  # noqa: SLF001 - as threading.Condition
+        return mine
 
     def _refuse_interrupting(self) -> None:
         if self.is_interrupted():
@@ -235,7 +230,6 @@ class Exchange:
         now = monotonic()
         session = self.session
         with self._lock:
-            self._owner = get_ident()
             outbox = session.outbox
             session.receive(epoch, frame, now)
             if session.outbox is not outbox:
@@ -243,7 +237,6 @@ class Exchange:
                 self._left_behind(outbox)
             happened = session.take_events()
             wake = self._pump(now)
-            self._owner = 0
         if wake:
             self._wake()
         while self._refused:
@@ -253,10 +246,8 @@ class Exchange:
     def consume(self) -> None:
         """Count the oldest message that was handed out as consumed."""
         with self._lock:
-            self._owner = get_ident()
             self.session.consume()
             wake = self._pump(monotonic())
-            self._owner = 0
         if wake:
             self._wake()
 
@@ -270,12 +261,10 @@ class Exchange:
         """
         self._refuse_interrupting()
         with self._lock:
-            self._owner = get_ident()
             if how is not None:
                 how(self.session)
             happened = self.session.take_events()
             wake = self._pump(monotonic())
-            self._owner = 0
         if wake:
             self._wake()
         return happened
@@ -308,11 +297,9 @@ class Exchange:
         try:
             while True:
                 with self._lock:
-                    self._owner = get_ident()
                     done = ready()
                     if not done and bell not in bells:
                         bells.append(bell)
-                    self._owner = 0
                 if done or not in_time:
                     return done
                 try:
@@ -348,10 +335,8 @@ class Exchange:
     def _mark(self) -> tuple[Outbox, Mark]:
         self._refuse_interrupting()
         with self._lock:
-            self._owner = get_ident()
             outbox = self.session.outbox
             mark = outbox.mark()
-            self._owner = 0
         return outbox, mark
 
     def number_of_last(self, deadline: Deadline) -> int | None:
@@ -431,7 +416,6 @@ class Exchange:
         with self._lock:
             if epoch != self._epoch:
                 return None
-            self._owner = get_ident()
             frame, self._ready = self._ready, None
             now = monotonic()
             if frame is None:
@@ -443,7 +427,6 @@ class Exchange:
                 self._stirred = True
             if self._writes:
                 _ring(self._writes)
-            self._owner = 0
         return frame
 
     def patience(self) -> float | None:

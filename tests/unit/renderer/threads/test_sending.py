@@ -144,6 +144,29 @@ def test_what_interrupts_a_send_is_sent_after_it(
     assert main.hear() == ("handler", [2])
 
 
+def test_who_was_refused_a_message_is_not_taken_for_one_who_interrupts(
+    ipc: MemoryRenderer, helpers: ThreadPoolExecutor
+) -> None:
+    ipc.connect()
+    exchange = ipc._line().exchange  # noqa: SLF001 - to hold it up
+    with pytest.raises(PayloadTooLarge):
+        ipc.send("x", bytes(65 * 1024 * 1024))
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> bool:
+        with exchange._lock:  # noqa: SLF001 - as who takes in a frame does
+            held.set()
+            return let_go.wait(PATIENCE)
+
+    holder = helpers.submit(hold)
+    try:
+        assert held.wait(PATIENCE)
+        assert not exchange.is_interrupted()
+    finally:
+        let_go.set()
+    assert holder.result(PATIENCE)
+
+
 def test_an_interrupting_message_that_cannot_be_put_is_reported(
     main: MemoryMain, ipc: MemoryRenderer, caplog: pytest.LogCaptureFixture
 ) -> None:
