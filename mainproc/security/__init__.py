@@ -9,7 +9,8 @@ from mainproc.address import CannotListen, InsecureAddress
 from mainproc.security.authenticator import Authenticate
 from mainproc.security.files import InvalidFile
 from mainproc.security.identity import Credentials, Identity
-from mainproc.security.policy import Action, Policy, Rule
+from mainproc.security.policy import Policy
+from mainproc.security.rules import Action, Rule
 from mainproc.security.tls import TLS
 
 __all__ = (

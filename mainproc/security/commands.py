@@ -9,7 +9,8 @@ import click
 
 from mainproc.security.files import InvalidFile
 from mainproc.security.options import FILE
-from mainproc.security.policy import ACTIONS, ANONYMOUS, Action, Policy
+from mainproc.security.policy import ANONYMOUS, Policy
+from mainproc.security.rules import ACTIONS, Action
 from renderer.wire.errors import quote
 
 _NO: Final = 1

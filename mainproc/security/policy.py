@@ -1,105 +1,19 @@
-"""What renderers may do: rules, and looking up what they say of somebody."""
+"""What renderers may do: looking up what the rules say of somebody."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias, cast, final, get_args
+from collections.abc import Iterable, Sequence
+from typing import Final, final
 
-from mainproc.patterns import expression
 from mainproc.security.identity import Identity
+from mainproc.security.rules import ACTIONS, Action, Rule
 
-Action = Literal["send", "sync", "invoke", "receive", "handle"]
-"""What a renderer may do on a channel.
-
-"send" events to main, send "sync" messages, "invoke" handlers of main's; "receive"
-events from main, and "handle" what main invokes.
-"""
-
-ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 ANONYMOUS: Final = "anonymous"
 """Who it is where main asks nobody."""
-
-Patterns: TypeAlias = str | Sequence[str]
-
 _REMEMBERED: Final = 1_000
 """Channels for each action, and identities: who chooses their names is a peer."""
-
 _LONGEST_REMEMBERED: Final = 200
-
-
-@final
-@dataclass(frozen=True)
-class Rule:
-    """What some renderers may do, on which channels.
-
-    In a pattern a star stands for any run of characters, none included; all else is
-    itself.
-
-    Raises:
-        TypeError: a pattern is no str.
-        ValueError: a pattern is empty.
-    """
-
-    identity: Patterns
-    """Whom it is for: patterns of identities as text ("token:kiosk", "certificate:*",
-    "spawned:*"), or "anonymous" for those who were not asked."""
-    send: Patterns = ()
-    """Channels on which they may send events."""
-    sync: Patterns = ()
-    """Channels on which they may send sync messages."""
-    invoke: Patterns = ()
-    """Channels whose handlers they may invoke."""
-    receive: Patterns = ()
-    """Channels on which main may send them events."""
-    handle: Patterns = ()
-    """Channels on which main may invoke them."""
-    where: Mapping[str, str] = field(
-        default_factory=dict[str, str], compare=False, repr=False
-    )
-    """Where it stands and its keys do, for people."""
-
-    def __post_init__(self) -> None:
-        for name in ("identity", *ACTIONS):
-            object.__setattr__(self, name, _patterns(name, getattr(self, name)))
-
-    def place(self, action: Action) -> str:
-        """Return where it says something of an action, for people."""
-        return self.where.get(action) or repr(self)
-
-    def is_for(self, who: str) -> bool:
-        """Tell whether it is for this one."""
-        return _matching(self.identity, who) is not None
-
-    def allows(self, action: Action, channel: str) -> str | None:
-        """Return the pattern by which it allows something; None if it does not."""
-        patterns: Patterns = getattr(self, action)
-        return _matching(patterns, channel)
-
-
-def _patterns(name: str, given: object) -> tuple[str, ...]:
-    found: tuple[Any, ...]
-    if isinstance(given, str):
-        found = (given,)
-    elif isinstance(given, (tuple, list)):
-        found = tuple(cast("Sequence[Any]", given))
-    else:
-        kind = type(given).__name__
-        raise TypeError(f"{name} is a pattern or a list of them; given was: {kind}")
-    for pattern in found:
-        if not isinstance(pattern, str):
-            kind = type(pattern).__name__
-            raise TypeError(f"{name}: a pattern is a str; given was: {kind}")
-        if not pattern:
-            raise ValueError(f"{name} has an empty pattern, which nothing can match")
-    if name == "identity" and not found:
-        raise ValueError("identity is empty: the rule is for nobody")
-    return found
-
-
-def _matching(patterns: Iterable[str], name: str) -> str | None:
-    return next((p for p in patterns if expression(p).fullmatch(name)), None)
 
 
 class _Channels(dict[str, bool]):
@@ -161,7 +75,7 @@ class Policy:
         Raises:
             InvalidFile: it is none; the text has the line and the key.
         """
-        from mainproc.security.policy_file import rules_of
+        from mainproc.security.policy_file import rules_of  # with it comes tomllib
 
         return cls(rules_of(path))
 
@@ -215,4 +129,4 @@ def _text(identity: Identity | str | None) -> str:
     return ANONYMOUS if identity is None else str(identity)
 
 
-__all__ = ("ACTIONS", "ANONYMOUS", "Action", "Permissions", "Policy", "Rule")
+__all__ = ("ANONYMOUS", "Permissions", "Policy")

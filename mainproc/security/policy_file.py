@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, cast
 
 from mainproc.security.files import InvalidFile, read
-from mainproc.security.policy import ACTIONS, Rule
+from mainproc.security.rules import ACTIONS, Rule
 
 _WHAT: Final = "the policy"
 _RULE: Final = "rule"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, final
 from renderer.wire.errors import AccessDenied, quote, visible
 
 if TYPE_CHECKING:
-    from mainproc.security.policy import Action
+    from mainproc.security.rules import Action
     from mainproc.web_contents import WebContents
 
 logger = logging.getLogger("ipc.main")

@@ -68,7 +68,6 @@ class Connection:
         self._home = home
         self._on_end = on_end
         self._on_goodbye = on_goodbye
-        """Who the renderer is, for the session's life."""
         self._outlet = Outlet(
             home,
             self.session,

@@ -12,7 +12,8 @@ from hypothesis import given, strategies as st
 from mainproc.patterns import expression
 from mainproc.security.files import InvalidFile
 from mainproc.security.identity import Identity
-from mainproc.security.policy import ACTIONS, Action, Policy, Rule
+from mainproc.security.policy import Policy
+from mainproc.security.rules import ACTIONS, Action, Rule
 
 KIOSK = Identity("token", "kiosk")
 
