@@ -23,6 +23,7 @@ from mainproc import IpcMain
 from mainproc.server import MainProcess
 from renderer.wire import messages
 from renderer.wire.limits import Limits
+from tests.support.waiting import until
 
 PATIENCE: Final = 30.0
 STREAM: Final = "/electron_ipc.v1.IpcService/Stream"
@@ -212,10 +213,8 @@ class House:
 
     async def alone(self) -> None:
         """Wait until nobody but the neighbour has a session."""
-        async with asyncio.timeout(PATIENCE):
-            # What it waits for is many sessions' end, and no event says so.
-            while len(self.ipc.web_contents) > 1:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+        # What it waits for is many sessions' end, and no event says so.
+        await until(lambda: len(self.ipc.web_contents) <= 1)
 
 
 class _Loud(logging.Handler):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import grpc
 import pytest
@@ -16,13 +16,7 @@ from tests.electron.faces import FACES, Face, Page, opened
 from tests.faults.proxy import Proxy
 from tests.integration.main_support import RawPage, raw_page, send_sync, serving
 from tests.support.observers import Recorder
-from tests.support.processes import PATIENCE
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - on any thread
-            await asyncio.sleep(0.001)
+from tests.support.waiting import until
 
 
 @pytest.fixture

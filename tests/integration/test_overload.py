@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from electron_ipc.v1 import ipc_pb2 as pb
@@ -13,17 +12,12 @@ from mainproc import IpcMain, Limits
 from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
 from tests.integration.main_support import RawPage, event, raw_page, serving
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     import pytest
 
 PATIENCE = 30.0
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
 
 
 async def test_one_that_reads_and_does_not_consume_gets_the_newest() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from renderer.settings import Settings
 from renderer.wire.errors import IpcError
 from tests.support.memory import MemoryMain, served
 from tests.support.processes import PATIENCE
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -46,13 +47,6 @@ async def main(ipc_main: IpcMain) -> AsyncIterator[MainProcess]:
 async def ipc(main: MainProcess) -> AsyncIterator[IpcRenderer]:
     async with IpcRenderer(main.address) as ipc:
         yield ipc
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.001)
-            assert not asyncio.current_task().cancelling()  # type: ignore[union-attr]
 
 
 async def test_everything_in_order(ipc_main: IpcMain, ipc: IpcRenderer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -17,6 +17,7 @@ from mainproc.server import MainProcess
 from renderer.aio import ConnectionClosed, IpcRenderer
 from tests.faults.proxy import Proxy
 from tests.support.processes import PATIENCE
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -44,12 +45,6 @@ async def ipc(proxy: Proxy) -> AsyncIterator[IpcRenderer]:
         yield ipc
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(3 * PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what it looks at tells nobody
-            await asyncio.sleep(0.001)
-
-
 async def test_nothing_is_lost_at_full_speed(
     ipc_main: IpcMain, ipc: IpcRenderer, proxy: Proxy
 ) -> None:
@@ -71,7 +66,7 @@ async def test_nothing_is_lost_at_full_speed(
     async def cut() -> None:
         while len(down) < count:
             await asyncio.sleep(draw.uniform(0.02, 0.1))
-            await until(lambda: ipc.is_connected() or len(down) == count)
+            await until(lambda: ipc.is_connected() or len(down) == count, 3 * PATIENCE)
             how = draw.randrange(3)
             if how == 0:
                 proxy.reset()

@@ -24,15 +24,9 @@ from tests.electron.faces import FACES, Page, ThreadsPage, opened
 from tests.faults.proxy import Proxy
 from tests.integration.main_support import raw_page, send_sync, serving
 from tests.support.processes import PATIENCE
+from tests.support.waiting import until
 
 OTHER_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for what happens on any thread."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
 
 
 class Telemetry:

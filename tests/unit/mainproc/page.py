@@ -19,6 +19,7 @@ from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.session import Role, Session
 from renderer.wire.state import State
 from renderer.wire.terms import introduction
+from tests.support.waiting import until
 
 PATIENCE = 10.0
 
@@ -286,9 +287,7 @@ class Page:
         return [args for name, args in self.heard if name == channel]
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+        await until(condition, PATIENCE)
 
     async def hears(self, channel: str, count: int = 1) -> list[Any]:
         """Wait for so many events on a channel."""
