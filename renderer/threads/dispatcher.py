@@ -81,6 +81,7 @@ class ThreadDispatcher:
             queue.SimpleQueue()
         )
         self._stopped = False
+        self._skipped = False  # a listener or handler, on another loop: too late
         self._ended = False
         self._ending = threading.RLock()  # a signal handler may post, too
         self._caught_up: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -183,9 +184,9 @@ class ThreadDispatcher:
             if not isinstance(item, Arrived):
                 self._here_or_there(partial(self._do, item))
                 continue
-            if not self._stopped:
+            if not self._stopped:  # else main is not to believe that it was heard
                 self._dispatch(item)
-            self._here_or_there(self._consumed)
+                self._here_or_there(self._consumed)
             del item
         for hook in tuple(self._at_end):
             self._here_or_there(partial(self._do, hook))
@@ -200,7 +201,7 @@ class ThreadDispatcher:
                 self._here_or_there(partial(self._do, item))
 
     def _consumed(self) -> None:
-        if self._line is not None:
+        if self._line is not None and not self._skipped:
             self._line.consume()
 
     def _do(self, job: Callable[[], object]) -> None:
@@ -291,7 +292,13 @@ class ThreadDispatcher:
         if self._elsewhere is None:
             job()
         else:
-            self._elsewhere.run(lambda: None if self._stopped else job())
+            self._elsewhere.run(partial(self._unless_stopped, job))
+
+    def _unless_stopped(self, job: Job) -> None:
+        if self._stopped:
+            self._skipped = True
+        else:
+            job()
 
     def _catch_up(self) -> None:
         """Wait until the other loop has done what it was given, or nobody cares."""

@@ -202,3 +202,24 @@ def test_ctrl_c_in_a_listener_spares_the_next(main: MemoryMain, loop: Loop) -> N
         with pytest.raises(KeyboardInterrupt):
             loop.until(lambda: heard)
         loop.until(lambda: heard == [2])
+
+
+def test_what_comes_too_late_for_the_loop_is_not_consumed(
+    main: MemoryMain, loop: Loop
+) -> None:
+    heard: list[int] = []
+    with rendering(main, loop.put) as ipc:
+
+        @ipc.on("x")
+        def listener(number: int) -> None:
+            heard.append(number)
+            ipc._dispatcher.stop()  # noqa: SLF001
+
+        ipc.connect()
+        for number in range(3):
+            main.send("x", number)
+        everything_handed_over(main, ipc)
+        while not loop.empty():
+            loop.next()()
+        assert heard == [0]
+        assert ipc._line().exchange.session.inbox.ack == 1  # noqa: SLF001

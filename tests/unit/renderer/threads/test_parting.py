@@ -341,3 +341,40 @@ def test_a_program_that_ends_connects_no_more(
         ConnectionClosed, match="cannot connect to memory: can't create"
     ):
         MemoryRenderer(main).send("x")
+
+
+def test_what_is_not_dispatched_any_more_is_not_confirmed(
+    main: MemoryMain, helpers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renderer.threads.renderer._FLUSH_S", 0.0)
+    begun, gate, heard = threading.Event(), threading.Event(), Heard()
+    ipc = MemoryRenderer(main)
+
+    @ipc.on("x")
+    def listener(number: int) -> None:
+        begun.set()
+        gate.wait(PATIENCE)
+        heard.put(number)
+
+    ipc.connect()
+    for number in range(3):
+        main.send("x", number)
+    assert begun.wait(PATIENCE)
+    dispatcher, through = ipc._dispatcher, threading.Event()  # noqa: SLF001
+    assert dispatcher is not None
+    with main.lock:  # the link is busy, and Goodbye comes behind what it is busy with
+        sending = helpers.submit(ipc.send, "y")
+        while ipc._line().exchange._resting:  # noqa: SLF001
+            pass
+        closing = helpers.submit(ipc.close)
+        while ipc._line().exchange.error is None:  # noqa: SLF001
+            pass
+        dispatcher.post(through.set)
+        gate.set()
+        assert through.wait(PATIENCE)
+    sending.result(PATIENCE)
+    closing.result(PATIENCE)
+    main.wait_for(events.GoodbyeHeard)
+    assert main.session.outbox.unconfirmed == 2
+    assert heard.next() == 0
+    assert heard.empty()
