@@ -99,6 +99,12 @@ def given_up(channel: str, count: int) -> str:
     return f"main gave up {how_many(count)} on {quote(channel)} for this renderer"
 
 
+def missing(address: str, count: int) -> str:
+    """Return what is told when main has ended a session before all of it came."""
+    what = f"{how_many(count)} of its never came"
+    return f"main at {address} has ended the session; {what}"
+
+
 def ended(address: str, event: Ended) -> ConnectionClosed:
     """Return the error for a session that is over."""
     if event.error is not None:
@@ -133,6 +139,7 @@ __all__ = (
     "hung_up",
     "left",
     "lost",
+    "missing",
     "no_main",
     "parted",
     "started_over",

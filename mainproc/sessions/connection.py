@@ -325,7 +325,7 @@ class Connection:
             if not self.open:
                 return
             self.session.goodbye(reason, message)
-        self._note_farewell(refusal(reason, message))
+        self._note_farewell(reason, message)
         self._why = message or self._why_closed()
         self._part()
         self._work.abandon()
@@ -358,12 +358,13 @@ class Connection:
             if self.session.state is not State.DRAINING:
                 return
             self.session.goodbye()
-        self._note_farewell(refusal(reasons.CLOSED, ""))
+        self._note_farewell(reasons.CLOSED, "")
         self._part()
 
-    def _note_farewell(self, frame: bytes) -> None:
+    def _note_farewell(self, reason: reasons.Reason, message: str) -> None:
         if self._on_goodbye is not None and self.session.peer.resume:
-            self._on_goodbye(self, frame)
+            last = self.session.outbox.total
+            self._on_goodbye(self, refusal(reason, message, last_sent=last))
 
     def _part(self) -> None:
         self._turns.stop()
@@ -425,7 +426,7 @@ class Connection:
         if end.reason in _BROKEN_OFF:
             # We did. After a cut, what has arrived is dispatched all the same.
             self._turns.stop()
-            self._note_farewell(_goodbye_again(end))
+            self._note_farewell(_reason_of(end), end.message)
             self._after(_END_LINK_WITHIN, self._end_link)  # it may never read that
         self._absence.forget()
         self._work.abandon()
@@ -448,6 +449,5 @@ class Connection:
         self._asks.fail(why, self.session.outbox.was_written)
 
 
-def _goodbye_again(end: events.Ended) -> bytes:
-    reason = next(reason for reason in _BROKEN_OFF if reason == end.reason)
-    return refusal(reason, end.message)
+def _reason_of(end: events.Ended) -> reasons.Reason:
+    return next(reason for reason in _BROKEN_OFF if reason == end.reason)

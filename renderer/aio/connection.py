@@ -344,6 +344,8 @@ class AioConnection:
     def _session_ended(self, event: events.Ended) -> None:
         if self.opened:
             self.unconfirmed = event.unconfirmed + self._unsent
+            if event.missing and not self._closing:
+                logger.warning("%s", texts.missing(self.address, event.missing))
             self._stop(texts.ended(self.address, event), event.error)
         elif event.error is not None:
             self._connector.refused = texts.ended(self.address, event)

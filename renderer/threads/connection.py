@@ -378,6 +378,8 @@ class Connection:
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed
+        if event.missing and not self._closing:
+            logger.warning("%s", texts.missing(self.address, event.missing))
         self._stop(texts.ended(self.address, event), event.error)
         self._links.stop()
         self._links.link.finish()

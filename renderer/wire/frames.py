@@ -155,7 +155,16 @@ def goodbye_for_now(retry_after: float, address: str) -> pb.Goodbye:
     )
 
 
-def refusal(reason: pb.GoodbyeReason.ValueType, message: str) -> bytes:
-    """Return main's frame to a link that gets no session."""
+def refusal(
+    reason: pb.GoodbyeReason.ValueType, message: str, *, last_sent: int = 0
+) -> bytes:
+    """Return main's frame to a link that gets no session.
+
+    Args:
+        reason: why.
+        message: the same for people.
+        last_sent: the last number of the session that it asks for.
+    """
     goodbye = goodbye_of(reason, message)
+    goodbye.last_sent = last_sent
     return pb.StreamResponse(goodbye=goodbye).SerializeToString()

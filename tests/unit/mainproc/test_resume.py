@@ -13,7 +13,7 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain
 from mainproc.security.identity import Identity
 from mainproc.sessions import Sessions
-from renderer.wire import messages
+from renderer.wire import events, messages
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.state import State
 from tests.unit.mainproc.page import Page, main_with
@@ -242,10 +242,15 @@ async def test_a_session_that_main_has_closed_stays_so() -> None:
     async with kept(ipc, sessions) as page:
         token = page.session.welcome.token
         await page.lose_link()
+        page.contents.send("unheard")
+        page.contents.send("unheard")
         page.contents.close("enough")
         page.come_back()
         await page.until(lambda: page.heard)
         assert page.heard == [("goodbye", (pb.GOODBYE_REASON_CLOSED, "enough"))]
+        (ended,) = page.session.take_events()
+        assert isinstance(ended, events.Ended)
+        assert ended.missing == 2, "it is told what never came"
         assert sessions._farewells.get(token, None)  # noqa: SLF001
 
 

@@ -10,8 +10,9 @@ import pytest
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.aio import ConnectionClosed
 from renderer.carrier import LinkBroken
-from renderer.wire import events, messages
+from renderer.wire import events, messages, reasons
 from renderer.wire.errors import AccessDenied, IpcError
+from renderer.wire.frames import refusal
 from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
 from tests.support.memory_aio import (
@@ -218,6 +219,17 @@ async def test_a_message_that_kills_every_link_is_the_end(
         ipc.send("x")
     main.write(None)
     assert await ipc.wait() is False
+
+
+async def test_a_goodbye_tells_what_never_came(
+    main: KeepingMain, ipc: MemoryAioRenderer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await ipc.connect()
+    main.attempts = [refusal(reasons.CLOSED, "enough", last_sent=2)]
+    main.drop()
+    assert await ipc.wait() is True
+    text = "main at memory has ended the session; 2 messages of its never came"
+    assert text in caplog.messages
 
 
 async def test_mains_goodbye_behind_a_welcome(

@@ -216,6 +216,17 @@ def test_a_goodbye_in_place_of_a_welcome(
         ipc.send("x")
 
 
+def test_a_goodbye_tells_what_never_came(
+    main: KeepingMain, ipc: WatchedRenderer, caplog: pytest.LogCaptureFixture
+) -> None:
+    ipc.connect()
+    main.attempts = [refusal(reasons.CLOSED, "enough", last_sent=2)]
+    main.drop()
+    assert ipc.wait(PATIENCE) is True
+    text = "main at memory has ended the session; 2 messages of its never came"
+    assert text in caplog.messages
+
+
 def test_a_link_without_a_welcome_is_cut(
     main: KeepingMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:

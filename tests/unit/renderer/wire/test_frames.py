@@ -125,6 +125,9 @@ def test_a_refusal_has_a_goodbye_and_no_welcome() -> None:
     assert not frame.HasField("welcome")
     assert frame.goodbye.reason == pb.GOODBYE_REASON_ACCESS_DENIED
     assert frame.goodbye.message == "who are you?"
+    assert not frame.goodbye.last_sent
+    again = parse_response(refusal(pb.GOODBYE_REASON_CLOSED, "", last_sent=7))
+    assert again.goodbye.last_sent == 7
 
 
 def test_the_text_of_a_goodbye_always_fits() -> None:
