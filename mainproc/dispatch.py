@@ -391,7 +391,7 @@ class Dispatcher:
 
     def _tell_caller(self, tell: Callable[..., object], error: BaseException) -> None:
         if self.mask_errors:
-            # Who observes is no caller: he may know what it was.
+            # Who observes is no caller, and may know what it was.
             tell(masked(error), debug=False, name=name_of(error))
         else:
             tell(error, debug=self._debug)

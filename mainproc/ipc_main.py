@@ -184,7 +184,15 @@ class IpcMain(Channels):
     def on_error(self, fn: _E) -> _E:
         """Call `fn(error, event)` for what listeners and handlers raise, not the log.
 
-        Usable as a decorator. The caller of an invoke gets its error in any case.
+        The caller of an invoke gets its error in any case. There is one such function:
+        another one takes its place. What it raises itself is logged.
+
+        Args:
+            fn: called where the listener or handler ran, so perhaps on a thread of its
+                own.
+
+        Returns:
+            The function, so that this is a decorator.
         """
         hook: ErrorHook = fn
         self.dispatcher.error_hook = hook

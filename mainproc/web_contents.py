@@ -292,11 +292,22 @@ class WebContents:
     # ---- groups ----------------------------------------------------------------------
 
     def join(self, name: str) -> None:
-        """Enter a group: `ipc.to(name)` reaches it. Destroyed, it leaves by itself."""
+        """Enter a group: `ipc.to(name)` reaches it. Destroyed, it leaves by itself.
+
+        May be called from any thread. A connection that is lost for a while changes
+        nothing; a renderer that was destroyed enters no more.
+
+        Args:
+            name: the group's; it need not exist.
+        """
         self._groups.join(name, self)
 
     def leave(self, name: str) -> None:
-        """Leave a group; nothing if it is not in it."""
+        """Leave a group; nothing if it is not in it. May be called from any thread.
+
+        Args:
+            name: the group's.
+        """
         self._groups.leave(name, self)
 
     @property
@@ -459,7 +470,13 @@ class WebContents:
 
     @classmethod
     def from_id(cls, id: int) -> WebContents | None:
-        """Return the renderer with this id; None if there is none any more."""
+        """Return the renderer with this id; None if there is none any more.
+
+        One that is cut off and may come back is still there.
+
+        Args:
+            id: a `WebContents.id`.
+        """
         contents = _all.get(id)
         return None if contents is None or contents.is_destroyed() else contents
 

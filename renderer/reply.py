@@ -237,6 +237,9 @@ class Reply(Future[T]):
 
         It runs on the thread of the listeners, after what that is doing, and so may
         itself call `send_sync` or wait for another `Reply`.
+
+        Args:
+            fn: called with this object, also if it is done by now.
         """
         super().add_done_callback(
             lambda reply: self._line.post(partial(_call_back, fn, reply))

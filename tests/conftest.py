@@ -27,6 +27,10 @@ settings.register_profile(
 )
 settings.load_profile("default")  # --hypothesis-profile comes later and wins
 
+# A shell ignores Ctrl-C for what it starts in the background, and so would children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SETTLE_S = 2.0  # how long what a test has stopped may take to end
 
 # Ends with the last grpc.aio object, which may have to wait for the garbage collector.

@@ -59,7 +59,7 @@ class CallEnd:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Somebody, or one of his messages, was turned away."""
+    """Somebody, or one of their messages, was turned away."""
 
     contents: WebContents | None
     """The renderer; None for one that did not become any."""
@@ -121,7 +121,12 @@ class Observer:
         """Note that a renderer's link is cut; it may come back."""
 
     def resumed(self, contents: WebContents, away: float) -> None:
-        """Note that a renderer has come back, after `away` seconds; nothing is lost."""
+        """Note that a renderer has come back, and nothing is lost.
+
+        Args:
+            contents: the renderer, the same object as before.
+            away: seconds that it had no link.
+        """
 
     def gap(
         self, contents: WebContents, sent_unconfirmed: int, received_missing: int | None
@@ -135,7 +140,12 @@ class Observer:
         """
 
     def destroyed(self, contents: WebContents, reason: str) -> None:
-        """Note that a renderer is gone for good."""
+        """Note that a renderer is gone for good; told once.
+
+        Args:
+            contents: the renderer.
+            reason: why, for people.
+        """
 
     def message(
         self,
@@ -161,13 +171,25 @@ class Observer:
         For a call that has arrived, this is called in the `contextvars` context in
         which they run: what is set here is set there. For a call of main's it is the
         context of whoever asks, as a copy; a trace that is entered here goes along.
+
+        Args:
+            call: the call; the same object is given to `call_ended`.
         """
 
     def call_ended(self, call: ObservedCall, end: CallEnd) -> None:
-        """Note the end of a call whose start was told. Each has exactly one."""
+        """Note the end of a call whose start was told. Each has exactly one.
+
+        Args:
+            call: what `call_started` was given.
+            end: what it came to, and how long that took.
+        """
 
     def refused(self, refusal: Refusal) -> None:
-        """Note that somebody, or one of his messages, was turned away."""
+        """Note that somebody, or one of their messages, was turned away.
+
+        Args:
+            refusal: who, what for, and why.
+        """
 
     def overloaded(
         self, contents: WebContents, direction: Direction, channel: str, policy: str

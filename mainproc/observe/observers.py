@@ -145,7 +145,7 @@ class Observers:
         channel: str | None = None,
         peer: str = "",
     ) -> None:
-        """Tell that somebody, or a message of his, was turned away."""
+        """Tell that somebody, or one of their messages, was turned away."""
         if self.each:
             refusal = Refusal(contents, error.reason, error.message, channel, peer)
             self.tell(lambda o: o.refused(refusal))

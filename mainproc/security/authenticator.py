@@ -71,7 +71,7 @@ class Authenticator:
         return not (self._tokens is None and self._hook is None)
 
     async def identify(self, credentials: Credentials) -> Identity | None:
-        """Return who comes there; None if nobody is asked who he is.
+        """Return who comes there; None if nobody is asked who they are.
 
         Raises:
             Unauthenticated: it may not come in.

@@ -70,7 +70,10 @@ class Policy:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Policy:
-        """Read a policy from a TOML file.
+        """Read a policy from a TOML file. Later changes of the file change nothing.
+
+        Args:
+            path: where the file is.
 
         Raises:
             InvalidFile: it is none; the text has the line and the key.
@@ -97,7 +100,7 @@ class Policy:
     def reason(
         self, identity: Identity | str | None, action: Action, channel: str
     ) -> tuple[Rule, str] | None:
-        """Return by which rule and pattern somebody may do something; None: he may not.
+        """Return by which rule and pattern somebody may do something; None: not.
 
         Raises:
             ValueError: there is no such action.

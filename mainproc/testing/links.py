@@ -100,6 +100,7 @@ class MainEnd:
 
     async def read(self) -> bytes | None:
         """Return the next frame; see `AsyncLink`."""
+        await asyncio.sleep(0)
         return await self._arriving.get()
 
     async def write(self, frame: bytes) -> None:

@@ -4,9 +4,9 @@ One lock guards the session. Nothing is encoded, decoded or called back under it
 it is never held for long.
 
 The writer is a thread of the transport's. It asks for a frame whenever the one before
-was taken, and rests when there is none. Whoever then has something to say makes the
-next frame himself and wakes it; while it is busy, what is said queues up in the session
-and goes out together.
+was taken, and rests when there is none. The thread that then has something to say makes
+the next frame itself and wakes it; while it is busy, what is said queues up in the
+session and goes out together.
 """
 
 from __future__ import annotations

@@ -59,7 +59,9 @@ class AsyncLink(Protocol):
     async def read(self) -> bytes | None:
         """Return the next frame, or None when no more will come.
 
-        Cancelling it may lose a frame or break the link: do not.
+        Others on the loop have a turn before it returns, also if a frame is at hand:
+        who floods main with frames would keep the loop otherwise. Cancelling it may
+        lose a frame or break the link: do not.
         """
         ...
 

@@ -124,8 +124,8 @@ def are_distinct(members: list[Any]) -> bool:
 def _are_mostly_big(members: list[Any]) -> bool:
     """Tell whether more integers are beyond 64 bits than may be hashed.
 
-    Whoever chooses them can give as many of them as he likes the same hash, which takes
-    a time that grows with the square of their number. Of 64 bits there are too few.
+    Whoever chooses them can give any number of them the same hash, which takes a time
+    that grows with the square of that number. Of 64 bits there are too few.
     """
     big = (True for n in members if type(n) is int and not -_BIG < n < _BIG)
     return any(itertools.islice(big, _MOST_BIG, None))
