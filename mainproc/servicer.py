@@ -10,10 +10,10 @@ from typing import Any, Final, NoReturn
 import grpc
 from grpc import aio
 
-from mainproc.children.invitations import Invitation, Invitations
 from mainproc.security.authenticator import Authenticator, Unauthenticated
 from mainproc.security.identity import Credentials, Identity
 from mainproc.sessions import Sessions
+from mainproc.sessions.invitations import Invitation, Invitations
 from mainproc.sessions.unary import SessionGone
 from renderer.wire.errors import (
     AccessDenied,

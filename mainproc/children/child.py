@@ -12,7 +12,7 @@ from mainproc.children import leftovers
 from mainproc.home import Home
 
 if TYPE_CHECKING:
-    from mainproc.children.invitations import Invitation
+    from mainproc.sessions.invitations import Invitation
     from mainproc.web_contents import WebContents
 
 

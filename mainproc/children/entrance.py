@@ -15,9 +15,9 @@ from grpc import aio
 
 from mainproc.address import UNIX
 from mainproc.children import leftovers
-from mainproc.children.invitations import Invitations
 from mainproc.servicer import Servicer, server_options
 from mainproc.sessions import Sessions
+from mainproc.sessions.invitations import Invitations
 from renderer.wire.errors import IpcError
 
 _NAME: Final = "ipc.sock"

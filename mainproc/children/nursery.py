@@ -23,7 +23,7 @@ from renderer.wire.errors import (
 
 if TYPE_CHECKING:
     from mainproc.children.entrance import Entrance
-    from mainproc.children.invitations import Invitation
+    from mainproc.sessions.invitations import Invitation
 
 logger = logging.getLogger("ipc.main")
 

@@ -26,9 +26,9 @@ from renderer.wire.frames import parse_hello, refusal
 from renderer.wire.metadata import Metadata, read_metadata
 
 if TYPE_CHECKING:
-    from mainproc.children.invitations import Invitation
     from mainproc.ipc_main import IpcMain
     from mainproc.security.identity import Identity
+    from mainproc.sessions.invitations import Invitation
     from mainproc.trace import Trace
     from renderer.wire.link import AsyncLink
     from renderer.wire.parcel import Parcel

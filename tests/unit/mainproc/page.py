@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mainproc import IpcMain, WebContents
-from mainproc.children.invitations import Invitation
 from mainproc.home import Home
 from mainproc.security.identity import Identity
 from mainproc.sessions import Sessions
 from mainproc.sessions.connection import Connection
+from mainproc.sessions.invitations import Invitation
 from renderer.wire import events, messages, reasons
 from renderer.wire.errors import ConnectionClosed
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
@@ -321,3 +321,20 @@ async def connected(ipc: IpcMain, **options: Any) -> AsyncIterator[Page]:
 
 
 __all__ = ("Page", "connected", "main_with")
+
+
+@asynccontextmanager
+async def kept(
+    ipc: IpcMain, sessions: Sessions | None = None, **options: Any
+) -> AsyncIterator[Page]:
+    """Connect a renderer that can come back."""
+    sessions = Sessions(ipc) if sessions is None else sessions
+    page = Page(ipc, resume=True, sessions=sessions, **options)
+    try:
+        await page.is_confirmed()
+        yield page
+    finally:
+        await sessions.stop(0.0)
+        if not page.serving.done():
+            await page.cut()
+        ipc.dispatcher.close()

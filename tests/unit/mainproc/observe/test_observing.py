@@ -14,8 +14,7 @@ from mainproc.observe import LoggingObserver, Observer
 from mainproc.sessions import Sessions
 from renderer.wire import messages
 from tests.support.observers import Recorder
-from tests.unit.mainproc.page import Page, connected, main_with
-from tests.unit.mainproc.test_resume import kept
+from tests.unit.mainproc.page import Page, connected, kept, main_with
 
 
 def observed(**limits: Any) -> tuple[IpcMain, Recorder]:

@@ -30,7 +30,9 @@ def loop() -> Loop:
 
 
 @contextmanager
-def rendering(main: MemoryMain, dispatch: Callable[..., Any]) -> Iterator[Any]:
+def rendering(
+    main: MemoryMain, dispatch: Callable[..., Any]
+) -> Iterator[MemoryRenderer]:
     with MemoryRenderer(main, dispatch=dispatch) as ipc:
         yield ipc
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mainproc import AccessDenied, IpcMain
-from mainproc.children.invitations import Invitation, Invitations
 from mainproc.sessions import Sessions
+from mainproc.sessions.invitations import Invitation, Invitations
 from renderer.wire import messages
 from renderer.wire.session import Role, Session
 from renderer.wire.terms import introduction

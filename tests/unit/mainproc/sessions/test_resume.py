@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from mainproc import IpcMain
 from mainproc.security.identity import Identity
 from mainproc.sessions import Sessions
 from renderer.wire import events, messages
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.state import State
-from tests.unit.mainproc.page import Page, main_with
+from tests.unit.mainproc.page import Page, kept, main_with
 
 ANN, BOB = Identity("token", "ann"), Identity("token", "bob")
-
-
-@asynccontextmanager
-async def kept(
-    ipc: IpcMain, sessions: Sessions | None = None, **options: Any
-) -> AsyncIterator[Page]:
-    """Connect a renderer that can come back."""
-    sessions = Sessions(ipc) if sessions is None else sessions
-    page = Page(ipc, resume=True, sessions=sessions, **options)
-    try:
-        await page.is_confirmed()
-        yield page
-    finally:
-        await sessions.stop(0.0)
-        if not page.serving.done():
-            await page.cut()
-        ipc.dispatcher.close()
 
 
 def told_by(contents: Any) -> list[Any]:
