@@ -175,18 +175,25 @@ def run(
 
 
 @main.command(short_help="Run the example of Electron's documentation.")
+@click.pass_context
 @click.option(
     "--main",
     "address",
     metavar="ADDRESS",
     help="Only serve its main process, there: HOST:PORT or unix:PATH.",
 )
-def demo(address: str | None) -> None:
+def demo(ctx: click.Context, address: str | None) -> None:
     """Run the example of Electron's documentation: two processes, main and renderer.
 
     With --main, only its main process is run, for a client of your own. To see what
     that says: mainproc run mainproc.demo.main --listen ADDRESS --trace=frames
     """
+    if address is not None:
+        ctx.invoke(run, target="mainproc.demo.main", listen=(address,))
+        return
     from mainproc import demo
 
-    sys.exit(demo.run(address))
+    try:
+        sys.exit(demo.run())
+    except KeyboardInterrupt:
+        sys.exit(client.INTERRUPTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -162,3 +163,30 @@ def test_the_demos_main_can_be_traced() -> None:
         code, _, err = main.stop()
     assert code == 0
     assert '"channel": "add"' in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_demos_main_is_one_process(number: signal.Signals) -> None:
+    """Who ends it by its id leaves nothing behind that listens."""
+    words = [sys.executable, "-m", "mainproc", "demo", "--main", "127.0.0.1:0"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        address = said.removeprefix("mainproc: listening on ").strip()
+        with renderer.connect(address) as page:
+            assert page.invoke("add", 1, 2).result(PATIENCE) == 3
+        process.send_signal(number)
+        # Ends when nobody has this pipe any more: no child does.
+        assert process.communicate(timeout=PATIENCE)[1] == ""
+        assert process.returncode == 0
+
+
+def test_ctrl_c_in_the_demo() -> None:
+    words = [sys.executable, "-m", "mainproc", "demo"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=PATIENCE)[1] == ""
+        assert process.returncode == 130
