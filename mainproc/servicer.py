@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Final, NoReturn
+from urllib.parse import unquote
 
 import grpc
 from grpc import aio
@@ -120,7 +121,7 @@ class Servicer:
             invitation = self._invitation(context)
             identity, link = await self._identify(context, link, invitation)
             await self._sessions.serve(
-                link, context.peer(), invitation, identity=identity
+                link, _peer(context), invitation, identity=identity
             )
         except AccessDenied as error:
             await self._refuse(context, error)
@@ -173,15 +174,19 @@ class Servicer:
 
     async def _refuse(self, context: _Context, error: IpcError) -> NoReturn:
         if not isinstance(error, IpcTimeout | ConnectionClosed | SessionGone):
-            self._sessions.ipc.observers.refused(None, error, peer=context.peer())
+            self._sessions.ipc.observers.refused(None, error, peer=_peer(context))
         await context.abort(getattr(grpc.StatusCode, error.status), error.message)
+
+
+def _peer(context: _Context) -> str:
+    return unquote(context.peer())  # gRPC says "ipv6:%5B::1%5D:40312"
 
 
 def _credentials(context: _Context) -> Credentials:
     metadata: Any = context.invocation_metadata() or ()
     shown = [str(value) for key, value in metadata if key == "authorization"]
     return Credentials(
-        context.peer(),
+        _peer(context),
         # Of two, the one that is looked at must not depend on who looks.
         shown[0] if len(shown) == 1 else ("" if shown else None),
         _certificate(context),

@@ -35,7 +35,8 @@ class Credentials:
     """What a connection shows, for an `authenticate=` hook. Its repr has no secrets."""
 
     peer: str
-    """Where it comes from, as gRPC says: "ipv4:127.0.0.1:40312"."""
+    """Where it comes from: "ipv4:127.0.0.1:40312", "ipv6:[::1]:40312", or "unix:" and
+    what gRPC puts behind it."""
     authorization: str | None = field(default=None, repr=False)
     """The value of its `authorization` header, whatever the scheme."""
     certificate: tuple[str, ...] = ()

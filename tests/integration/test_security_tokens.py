@@ -193,6 +193,18 @@ async def test_a_hook_decides(tmp_path: Path) -> None:
     assert all(c.certificate == () for c in seen)
 
 
+async def test_a_peer_of_ipv6_is_an_address_to_read() -> None:
+    seen: list[Credentials] = []
+
+    def authenticate(credentials: Credentials) -> str:
+        seen.append(credentials)
+        return "somebody"
+
+    async with serving(listen="[::1]:0", authenticate=authenticate) as address:
+        assert await by_asyncio(address) == "hook:somebody"
+    assert [c.peer.rpartition(":")[0] for c in seen] == ["ipv6:[::1]"]
+
+
 async def test_a_hook_comes_after_the_token(tmp_path: Path) -> None:
     seen: list[Credentials] = []
 
