@@ -33,6 +33,8 @@ _NEVER_LEFT: Final = "failed to connect to all addresses"
 _NO_HANDSHAKE: Final = "handshake failed"
 _OTHER_NAME: Final = "Hostname Verification Check failed"
 _NO_TLS: Final = "WRONG_VERSION_NUMBER"
+_EXPIRED: Final = "certificate has expired"
+_TOO_EARLY: Final = "certificate is not yet valid"
 _HUNG_UP: Final = "Socket closed"
 
 DEAD_AFTER_S: Final = 20.0
@@ -155,6 +157,10 @@ def _connecting_error(details: str) -> IpcError | None:
             "what answers there speaks no TLS: leave tls= and ELECTRON_IPC_CA out, or "
             "start main with --tls-cert and --tls-key"
         )
+    elif _EXPIRED in details:
+        text = "the certificate there has expired: give main a new one"
+    elif _TOO_EARLY in details:
+        text = "the certificate there is not valid yet: compare the clocks"
     elif _NO_HANDSHAKE in details:
         text = (
             "the certificate there is not trusted: give the authority that signed it "

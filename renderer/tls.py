@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self, final
+from typing import Final, NamedTuple, Self, final
 
 from renderer.texts import CA_VARIABLE, CERT_VARIABLE, KEY_VARIABLE
 from renderer.wire.errors import ConnectionClosed
+
+_CERTIFICATE: Final = "CERTIFICATE"
+_KEY: Final = "PRIVATE KEY"
 
 
 @final
@@ -50,12 +53,12 @@ class TLS:
         """Read the files.
 
         Raises:
-            ConnectionClosed: one cannot be read, or is not in PEM form.
+            ConnectionClosed: one cannot be read, or has not what it is for.
         """
         return Pems(
-            _read(self.ca, "CA"),
-            _read(self.cert, "certificate"),
-            _read(self.key, "private key"),
+            _read(self.ca, "CA", _CERTIFICATE),
+            _read(self.cert, "certificate", _CERTIFICATE),
+            _read(self.key, "private key", _KEY),
         )
 
 
@@ -67,7 +70,7 @@ class Pems(NamedTuple):
     key: bytes | None
 
 
-def _read(path: str | os.PathLike[str] | None, what: str) -> bytes | None:
+def _read(path: str | os.PathLike[str] | None, what: str, sort: str) -> bytes | None:
     if path is None:
         return None
     try:
@@ -77,6 +80,10 @@ def _read(path: str | os.PathLike[str] | None, what: str) -> bytes | None:
         raise ConnectionClosed(text, "not-sent") from None
     if b"-----BEGIN " not in data:
         text = f"cannot connect: the {what} {path} is not in PEM form"
+        raise ConnectionClosed(text, "not-sent")
+    # gRPC would take it, and look in vain for a main process ever after.
+    if f"{sort}-----".encode() not in data:
+        text = f"cannot connect: the {what} {path} has no BEGIN {sort}: another file?"
         raise ConnectionClosed(text, "not-sent")
     return data
 

@@ -82,7 +82,9 @@ def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
     client_ca = given.pop("tls_client_ca", None)
     if cert and key:
         given["tls"] = TLS(cert, key, client_ca)
-    elif cert or key or client_ca:
+    elif client_ca and not (cert or key):
+        raise click.UsageError("--tls-client-ca goes with --tls-cert and --tls-key.")
+    elif cert or key:
         raise click.UsageError("--tls-cert and --tls-key go together.")
     return given
 

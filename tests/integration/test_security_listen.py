@@ -203,6 +203,9 @@ def test_a_certificate_without_key_is_a_wrong_use(write: Write) -> None:
     code, _, err = run(write("main.py", SCRIPT), "--tls-cert", "main.pem")
     assert code == 2
     assert "--tls-cert and --tls-key go together" in err
+    code, _, err = run(write("main.py", SCRIPT), "--tls-client-ca", "main.pem")
+    assert code == 2
+    assert "--tls-client-ca goes with --tls-cert and --tls-key" in err
 
 
 def test_a_program_exits_with_3_too(write: Write) -> None:

@@ -76,6 +76,20 @@ async def test_a_certificate_that_is_not_trusted(
 
 
 @BOTH
+@pytest.mark.parametrize(
+    ("valid_from", "what"),
+    [(-9, "has expired: give main a"), (7, "is not valid yet: compare the clocks")],
+)
+async def test_a_certificate_out_of_its_time(
+    world: World, ask: Ask, valid_from: int, what: str
+) -> None:
+    pair = world.ours.sign("late", "127.0.0.1", valid_from=valid_from)
+    async with serving(tls=security.TLS(pair.cert, pair.key)) as address:
+        with pytest.raises(ConnectionClosed, match=f"the certificate there {what}"):
+            await ask(address, tls=TLS(world.ours.ca))
+
+
+@BOTH
 async def test_a_certificate_for_another_name(world: World, ask: Ask) -> None:
     pair = world.ours.sign("other", "main.example")
     async with serving(tls=security.TLS(pair.cert, pair.key)) as address:
@@ -115,6 +129,11 @@ async def test_files_that_cannot_be_used(
             await ask(address, tls=TLS(text))
         with pytest.raises(ConnectionClosed, match=r"the CA /no/ca\.pem: No such file"):
             await ask(address, tls=TLS("/no/ca.pem"))
+        ca, pair = world.ours.ca, world.ours.sign("kiosk")
+        with pytest.raises(ConnectionClosed, match="has no BEGIN CERTIFICATE: another"):
+            await ask(address, tls=TLS(pair.key))
+        with pytest.raises(ConnectionClosed, match="has no BEGIN PRIVATE KEY: another"):
+            await ask(address, tls=TLS(ca, pair.cert, pair.cert))
 
 
 def test_a_certificate_and_its_key_go_together() -> None:

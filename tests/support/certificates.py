@@ -38,10 +38,23 @@ class Authority:
         self.ca = folder / f"{name}.pem"
         self.ca.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, name: str, *others: str, password: bytes | None = None) -> Pair:
-        """Return a new certificate for a common name and other names."""
+    def sign(
+        self,
+        name: str,
+        *others: str,
+        password: bytes | None = None,
+        valid_from: int = -1,
+    ) -> Pair:
+        """Return a new certificate for a common name and other names.
+
+        Args:
+            name: the common name.
+            *others: the other names.
+            password: what its key is encrypted with.
+            valid_from: days from now; it is valid for two.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(name), self._name, key)
+        builder = _builder(_name(name), self._name, key, valid_from)
         if others:
             names = x509.SubjectAlternativeName([_other_name(n) for n in others])
             builder = builder.add_extension(names, critical=False)
@@ -65,17 +78,21 @@ class Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    valid_from: int = -1,
 ) -> x509.CertificateBuilder:
-    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    day = datetime.timedelta(days=1)
+    begin = datetime.datetime.now(datetime.UTC) + valid_from * day
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
+        .not_valid_before(begin)
+        .not_valid_after(begin + 2 * day)
     )
 
 
