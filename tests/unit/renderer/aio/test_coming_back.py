@@ -10,6 +10,7 @@ import pytest
 from renderer.aio import IpcTimeout, Overloaded
 from renderer.wire import events, messages
 from renderer.wire.limits import Limits
+from tests.support.logs import told
 from tests.support.memory_aio import (
     GONE,
     KeepingMain,
@@ -28,10 +29,6 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 @pytest.fixture
 def main() -> KeepingMain:
     return KeepingMain()
-
-
-def told(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno == level]
 
 
 # ---- resumed -------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import pytest
 
@@ -15,6 +14,7 @@ from renderer.wire.errors import AccessDenied, IpcError
 from renderer.wire.frames import refusal
 from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
+from tests.support.logs import told
 from tests.support.memory_aio import (
     GONE,
     KeepingMain,
@@ -34,10 +34,6 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 @pytest.fixture
 def main() -> KeepingMain:
     return KeepingMain()
-
-
-def told(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno == level]
 
 
 # ---- lost ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from renderer import IpcTimeout
 from renderer.wire import events, messages
 from renderer.wire.limits import Limits
 from tests.support.away import GONE, WatchedRenderer, away
+from tests.support.logs import told
 from tests.support.memory import PATIENCE, Heard
 from tests.support.memory_aio import KeepingMain
 
@@ -28,10 +29,6 @@ def main() -> KeepingMain:
 def ipc(main: KeepingMain) -> Iterator[WatchedRenderer]:
     with WatchedRenderer(main) as ipc:
         yield ipc
-
-
-def told(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno == level]
 
 
 # ---- resumed -------------------------------------------------------------------------

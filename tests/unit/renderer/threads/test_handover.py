@@ -215,6 +215,7 @@ def test_what_comes_too_late_for_the_loop_is_not_consumed(
         @ipc.on("x")
         def listener(number: int) -> None:
             heard.append(number)
+            assert ipc._dispatcher is not None  # noqa: SLF001
             ipc._dispatcher.stop()  # noqa: SLF001
 
         ipc.connect()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from renderer.wire import events, messages, reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
 from tests.support.away import GONE, WatchedRenderer, away, gone
+from tests.support.logs import told
 from tests.support.memory import PATIENCE
 from tests.support.memory_aio import KeepingMain
 
@@ -32,10 +32,6 @@ def main() -> KeepingMain:
 def ipc(main: KeepingMain) -> Iterator[WatchedRenderer]:
     with WatchedRenderer(main) as ipc:
         yield ipc
-
-
-def told(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno == level]
 
 
 # ---- lost ----------------------------------------------------------------------------
