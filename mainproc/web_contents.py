@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 import threading
@@ -14,17 +13,17 @@ from typing import (
     Any,
     Final,
     Literal,
-    Protocol,
     TypeVar,
     final,
     overload,
 )
 
-from mainproc import emitter, overflow
+from mainproc import emitter
 from mainproc.asks import gone, next_id
 from mainproc.channels import Channels
 from mainproc.emitter import Emitter
 from mainproc.groups import Groups
+from mainproc.line import Line
 from mainproc.observe.asking import asked
 from mainproc.observe.observers import NOBODY, Observers
 from mainproc.overflow import Overflow
@@ -40,7 +39,6 @@ from renderer.wire.listeners import (
     checked_channel,
     checked_lane,
 )
-from renderer.wire.parcel import Parcel
 from renderer.wire.seconds import seconds
 from renderer.wire.values import Default
 
@@ -78,44 +76,6 @@ def _warn_of_one_shot(channel: str) -> None:
         "it gets events when it calls connect() first",
         channel,
     )
-
-
-class Line(overflow.Line, Protocol):
-    """The way to a renderer."""
-
-    @property
-    def open(self) -> bool:
-        """Messages may be put on its session."""
-        ...
-
-    @property
-    def connected(self) -> bool:
-        """A link carries them at once."""
-        ...
-
-    def ask(
-        self, id: int, channel: str, parcel: Parcel, timeout: float | None
-    ) -> Reply[Any]:
-        """Send a call, from any thread.
-
-        Raises:
-            ConnectionClosed: its session is over.
-            Overloaded: its window is full.
-            PayloadTooLarge: it does not take messages of this size.
-        """
-        ...
-
-    def destroy(self, why: str) -> None:
-        """End its session and its link at once; on main's loop."""
-        ...
-
-    def close(self, reason: str) -> None:
-        """Say Goodbye, from any thread."""
-        ...
-
-    def room(self) -> asyncio.Future[None]:
-        """Return a future that is done when its window has room, or it is gone."""
-        ...
 
 
 @final
