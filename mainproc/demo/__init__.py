@@ -29,13 +29,17 @@ def _run_both(environment: dict[str, str]) -> int:
             code = page.wait(_PATIENCE)
         finally:
             page.kill()
-            page.wait()
+            page.communicate()
     finally:
         main.terminate()
-        main_code = main.wait(_PATIENCE)
-    return code or main_code
+        main.communicate(timeout=_PATIENCE)
+    return code or main.returncode
 
 
 def _start(role: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mainproc.demo.labelled", role]
-    return subprocess.Popen(command, env=environment)
+    # Ctrl-C is for this process, which ends them. Should it die without: main ends
+    # with its standard input, and the page with main.
+    return subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, start_new_session=True
+    )

@@ -41,6 +41,7 @@ def main(role: str) -> None:
     sys.stdout = LabelledOutput(role)
     if role == "main":
         runner.overrides["ready"] = "quiet"  # the renderer waits until it is there
+        runner.overrides["exit_with_stdin"] = True
         arguments = ["mainproc", "run", str(_HERE / "main.py")]
     else:
         arguments = ["renderer", str(_HERE / "page.py")]

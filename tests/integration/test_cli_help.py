@@ -184,9 +184,20 @@ def test_the_demos_main_is_one_process(number: signal.Signals) -> None:
 def test_ctrl_c_in_the_demo() -> None:
     words = [sys.executable, "-m", "mainproc", "demo"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen(
+        words, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         assert process.communicate(timeout=PATIENCE)[1] == ""
         assert process.returncode == 130
+
+
+def test_a_demo_that_is_killed_leaves_nothing_behind() -> None:
+    words = [sys.executable, "-m", "mainproc", "demo"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+        process.communicate(timeout=PATIENCE)  # nobody has its pipe any more
