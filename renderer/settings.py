@@ -65,6 +65,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.token is not None and not _is_header(self.token):
             raise ValueError("a token is printable ASCII")
+        tls: object = self.tls
+        if not isinstance(tls, TLS | None):
+            given = type(tls).__name__
+            raise TypeError(f"tls is a TLS, as TLS(ca=FILE); given was: {given}")
         if not self.dead_after >= SHORTEST_DEAD_AFTER:
             raise ValueError(f"dead_after is {SHORTEST_DEAD_AFTER:g} s or more")
 

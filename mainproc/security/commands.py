@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Final, get_args
 
 import click
 
 from mainproc.security.files import InvalidFile
+from mainproc.security.identity import Kind
 from mainproc.security.options import FILE
 from mainproc.security.policy import ANONYMOUS, Policy
 from mainproc.security.rules import ACTIONS, Action
 from renderer.wire.errors import quote
 
 _NO: Final = 1
+_WHO: Final = (ANONYMOUS, *get_args(Kind))
 _HELP: Final = """Look at the file of "mainproc run --policy FILE".
 
 A policy is TOML, a table for each rule. Rules only allow; what none of them allows
@@ -78,6 +80,10 @@ def check(
     if action is None or channel is None:
         raise click.UsageError("--action and --channel go together.")
     who = identity or ANONYMOUS
+    if who.partition(":")[0] not in _WHO:
+        raise click.UsageError(
+            f"--identity is KIND:NAME, as token:kiosk; {quote(who)} is nobody."
+        )
     reason = found.reason(who, action, channel)
     asked = f"{action} on {quote(channel)} by {quote(who)}"
     if reason is None:

@@ -192,3 +192,6 @@ def test_policy_check_of_what_is_none(tmp_path: Path) -> None:
     assert check(policy, "--channel", "x")[0] == 2
     assert check(policy, "--identity", "x")[0] == 2
     assert check(policy, "--channel", "x", "--action", "read")[0] == 2
+    asked = ("--action", "send", "--channel", "x")
+    code, _, err = check(policy, "--identity", "kiosk", *asked)
+    assert (code, "KIND:NAME, as token:kiosk; 'kiosk' is nobody" in err) == (2, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from renderer.settings import DEFAULT_ADDRESS, Settings
@@ -68,3 +70,9 @@ def test_a_programs_own_token_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_token_is_not_shown_to_whoever_looks_at_the_settings() -> None:
     assert "mine" not in repr(Settings(token="mine"))
+
+
+def test_a_file_is_no_tls() -> None:
+    wrong: Any = "main.crt"
+    with pytest.raises(TypeError, match=r"as TLS\(ca=FILE\); given was: str"):
+        Settings(tls=wrong)
