@@ -42,6 +42,7 @@ class Outbox(Debit):
     """
 
     __slots__ = (
+        "_beside",
         "_droppables",
         "_lanes",
         "_may_hold",
@@ -72,6 +73,7 @@ class Outbox(Debit):
         self._passed = 0  # the weight of what has passed large messages by
         self.written = 0
         """The highest number written on the present link, or received by the peer."""
+        self._beside = 0  # up to here they went another way, too: see `unacked`
         self._progress = Progress()
 
     # ---- putting ---------------------------------------------------------------------
@@ -219,7 +221,7 @@ class Outbox(Debit):
         That is its number, or below 0 if it had none yet.
         """
         if receipt > 0:
-            return receipt <= self.written
+            return receipt <= max(self.written, self._beside)
         return self._lanes is None or not self._lanes.is_held(receipt)
 
     def mark(self) -> Mark:
@@ -317,8 +319,8 @@ class Outbox(Debit):
     def unacked(self, up_to: int, room: int) -> list[bytes] | None:
         """Return all from `acked` + 1 up to a number; it counts as written.
 
-        For another way than a link, and only while no link takes messages: a resume
-        tells what of it has arrived.
+        For another way than a link, and only while no link takes messages. What of it
+        has arrived a resume tells, or an ack: it may arrive behind the Welcome, too.
 
         Args:
             up_to: the number of a message, or 0.
@@ -340,7 +342,15 @@ class Outbox(Debit):
         self._unacked += self._queued[:ahead]
         del self._queued[:ahead]
         self.written += ahead
+        self._beside = max(self._beside, self.acked + len(found))
         return found
+
+    def _heard_beside(self, number: int) -> None:
+        """Take as written what the peer has, and did not get on the present link."""
+        count = number - self.written
+        self._unacked += self._queued[:count]
+        del self._queued[:count]
+        self.written = number
 
     def _advance(self, lanes: Lanes) -> None:
         self._passed = 0
@@ -368,9 +378,11 @@ class Outbox(Debit):
         if count < 0:
             raise RemoteProtocolError(f"ack fell from {self.acked} to {number}")
         if number > self.written:
-            raise RemoteProtocolError(
-                f"ack {number} exceeds what was sent ({self.written})"
-            )
+            if number > self._beside:
+                raise RemoteProtocolError(
+                    f"ack {number} exceeds what was sent ({self.written})"
+                )
+            self._heard_beside(number)
         if not count:
             return False
         end = count if self._droppables is None else split(self._unacked, count)
@@ -389,9 +401,10 @@ class Outbox(Debit):
 
     def check_received(self, received: int) -> None:
         """Raise RemoteProtocolError if the peer cannot have received just that."""
-        if not self.acked <= received <= self.written:
+        sent = max(self.written, self._beside)
+        if not self.acked <= received <= sent:
             raise RemoteProtocolError(
-                f"received {received} lies outside {self.acked}…{self.written}"
+                f"received {received} lies outside {self.acked}…{sent}"
             )
 
     def resume(self, received: int, *, confirmed: bool) -> bool:
@@ -405,6 +418,8 @@ class Outbox(Debit):
             False if what was written got stuck at this number three times in a row:
             a message that kills every link that carries it.
         """
+        if received > self.written:
+            self._heard_beside(received)
         undelivered = confirmed and self.written > received
         kept = received - self.acked
         if self._droppables is not None:

@@ -325,6 +325,22 @@ def test_what_went_another_way_may_be_lost(outbox: Outbox) -> None:
     assert [m.event.channel for m in write_all(outbox)] == ["a", "b"]
 
 
+def test_what_went_another_way_may_arrive_behind_a_resume(outbox: Outbox) -> None:
+    put(outbox, *[event(name) for name in "abc"])
+    assert len(outbox.unacked(2, LONG) or ()) == 2
+    assert resume(outbox, 0)
+    assert not outbox.was_written(3)
+    assert outbox.was_written(2), "it may yet be that it was"
+    with pytest.raises(RemoteProtocolError, match="exceeds what was sent"):
+        outbox.ack(3)
+    with pytest.raises(RemoteProtocolError, match="lies outside 0…2"):
+        outbox.check_received(3)
+    assert outbox.ack(1)
+    assert outbox.written == 1
+    assert resume(outbox, 2)
+    assert [m.event.channel for m in write_all(outbox)] == ["c"]
+
+
 def test_nothing_is_unacked(outbox: Outbox) -> None:
     assert outbox.unacked(0, 0) == []
     put(outbox, event())

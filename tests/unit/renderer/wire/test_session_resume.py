@@ -5,11 +5,9 @@ import pytest
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
 from renderer.wire.errors import LocalProtocolError, RemoteProtocolError
-from renderer.wire.parcel import Parcel
 from renderer.wire.state import State
 from tests.support.wires import GRACE, TOKEN, Pair, channels, event, reply
 
-UNKNOWN = pb.Message(id=5).SerializeToString()
 EVENT = pb.Message(event=pb.Event(channel="x"))
 
 
@@ -431,34 +429,3 @@ def test_failed_attempts_between_do_not_hide_a_deadly_message(opened: Pair) -> N
         opened.greet()
         opened.down()
     assert opened.renderer.state is State.CLOSED
-
-
-# ---- beside the link -----------------------------------------------------------------
-
-
-def test_messages_that_come_beside_the_link_are_taken_once(opened: Pair) -> None:
-    for channel in "ab":
-        opened.renderer.put(event(channel))
-    opened.flow()
-    opened.cut()
-    for channel in "cd":
-        opened.renderer.put(event(channel))
-    opened.main.take_events()
-    said = opened.renderer.outbox.unacked(3, 1_000)
-    assert said is not None
-    opened.main.merge(1, [pb.Message.FromString(data) for data in said], 10)
-    assert channels(opened.main.take_events()) == ["c"]
-    opened.open()
-    assert channels(opened.main.take_events()) == ["d"]
-
-
-def test_an_unknown_kind_beside_the_link_is_answered(opened: Pair) -> None:
-    opened.cut()
-    opened.renderer.put(Parcel(UNKNOWN, counted=False, reply=False))
-    assert opened.renderer.outbox.unacked(1, 1_000) == [UNKNOWN]
-    opened.main.merge(1, [pb.Message.FromString(UNKNOWN)], 10)
-    opened.renderer.take_events()
-    opened.open()
-    replied = opened.renderer.take_events()[-1]
-    assert isinstance(replied, events.Replied)
-    assert replied.reply.failure.reason == "UNIMPLEMENTED"
