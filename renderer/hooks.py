@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+
+from renderer import texts
+
+logger = logging.getLogger("ipc.renderer")
 
 Hook = Callable[[], object]
 GapHook = Callable[[int, int | None], object]
@@ -24,6 +30,18 @@ class Hooks:
     """A session could not be resumed: (sent and unconfirmed, missing or None)."""
     dropped: list[DroppedHook] = field(default_factory=list[DroppedHook])
     """Main gave up events for this renderer: (channel, how many)."""
+
+    def of_gap(self, sent: int, missing: int | None) -> list[Hook]:
+        """Return what to call for a gap; if nobody wants to be told, log it."""
+        if not self.gap:
+            logger.warning("%s", texts.gap(sent, missing))
+        return [partial(fn, sent, missing) for fn in self.gap]
+
+    def of_dropped(self, channel: str, count: int) -> list[Hook]:
+        """Return what to call for events given up; if nobody wants that, log it."""
+        if not self.dropped:
+            logger.warning("%s", texts.given_up(channel, count))
+        return [partial(fn, channel, count) for fn in self.dropped]
 
 
 def call(hook: Hook) -> None:

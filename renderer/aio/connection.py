@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Final, final
 
 from renderer import texts
@@ -321,16 +320,10 @@ class AioConnection:
         self.calls.fail(texts.started_over(), forgive=False)
         sent = gap.sent_unconfirmed + self._outlet.start_over()
         self.dispatcher.start_over()
-        hooks = self._hooks.gap
-        if not hooks:
-            logger.warning("%s", texts.gap(sent, gap.received_missing))
-        self.dispatcher.told([partial(fn, sent, gap.received_missing) for fn in hooks])
+        self.dispatcher.told(self._hooks.of_gap(sent, gap.received_missing))
 
     def _given_up(self, event: events.GivenUp) -> None:
-        hooks, channel, count = self._hooks.dropped, event.channel, event.count
-        if not hooks:
-            logger.warning("%s", texts.given_up(channel, count))
-        self.dispatcher.told([partial(fn, channel, count) for fn in hooks])
+        self.dispatcher.told(self._hooks.of_dropped(event.channel, event.count))
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:

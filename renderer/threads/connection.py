@@ -359,22 +359,14 @@ class Connection:
 
     def _gap(self, event: events.Gap) -> None:
         self._dispatcher.start_over(self.exchange.era)
-        hooks = tuple(self._hooks.gap)
-        for hook in hooks:
-            missing = event.received_missing
-            told = partial(hook, event.sent_unconfirmed, missing)
-            self._dispatcher.post(partial(call, told))
-        if not hooks:
-            missing = event.received_missing
-            logger.warning("%s", texts.gap(event.sent_unconfirmed, missing))
+        sent, missing = event.sent_unconfirmed, event.received_missing
+        for hook in self._hooks.of_gap(sent, missing):
+            self._dispatcher.post(partial(call, hook))
         self._calls.fail_left_behind(str(texts.started_over()))
 
     def _given_up(self, event: events.GivenUp) -> None:
-        for hook in tuple(self._hooks.dropped):
-            fn = partial(hook, event.channel, event.count)
-            self._dispatcher.post(partial(call, fn))
-        if not self._hooks.dropped:
-            logger.warning("%s", texts.given_up(event.channel, event.count))
+        for hook in self._hooks.of_dropped(event.channel, event.count):
+            self._dispatcher.post(partial(call, hook))
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed
