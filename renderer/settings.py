@@ -65,10 +65,7 @@ class Settings:
     def __post_init__(self) -> None:
         if self.token is not None and not _is_header(self.token):
             raise ValueError("a token is printable ASCII")
-        tls: object = self.tls
-        if not isinstance(tls, TLS | None):
-            given = type(tls).__name__
-            raise TypeError(f"tls is a TLS, as TLS(ca=FILE); given was: {given}")
+        _check_tls(self.tls)
         if not self.dead_after >= SHORTEST_DEAD_AFTER:
             raise ValueError(f"dead_after is {SHORTEST_DEAD_AFTER:g} s or more")
 
@@ -173,6 +170,12 @@ def _version() -> str:
         return version("electron-ipc")
     except PackageNotFoundError:  # packed into a program, without metadata
         return ""
+
+
+def _check_tls(tls: object) -> None:
+    if not isinstance(tls, TLS | None):
+        given = type(tls).__name__
+        raise TypeError(f"tls is a TLS, as TLS(ca=FILE); given was: {given}")
 
 
 def _is_header(token: str) -> bool:
