@@ -80,8 +80,8 @@ class Authenticator:
             return None
         try:
             return await self._identify(credentials)
-        except Unauthenticated:
-            self._tell(credentials)
+        except Unauthenticated as refused:
+            self._tell(credentials, refused.__cause__)
             raise
 
     async def _identify(self, credentials: Credentials) -> Identity:
@@ -92,12 +92,17 @@ class Authenticator:
             raise Unauthenticated
         return known
 
-    def _tell(self, credentials: Credentials) -> None:
+    def _tell(self, credentials: Credentials, error: BaseException | None) -> None:
         # Once for each machine: a peer must not write our log.
         host = credentials.peer.rpartition(":")[0]
         if host in self._told or len(self._told) >= _HOSTS_TOLD:
             return
         self._told.add(host)
+        if error is not None:
+            text = "authenticate= raised, so %s was refused; more is not logged"
+            info = log_info(error)
+            logger.error(text, quote(credentials.peer), exc_info=info)
+            return
         how = "wrong credentials" if credentials.authorization else "no credentials"
         text = "refused %s, with %s; more from there is not logged"
         logger.warning(text, quote(credentials.peer), how)
@@ -126,12 +131,7 @@ class Authenticator:
         except Unauthenticated:
             raise
         except Exception as error:
-            logger.error(
-                "authenticate= raised, so %s was refused",
-                quote(credentials.peer),
-                exc_info=log_info(error),
-            )
-            raise Unauthenticated from None
+            raise Unauthenticated from error
 
 
 def _identity(answer: object) -> Identity:

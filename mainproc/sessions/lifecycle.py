@@ -54,7 +54,8 @@ class Lifecycle:
             logger.info(text, contents, end.unconfirmed)
         if end.reason in (NO_PROGRESS, OVERLOADED):
             logger.warning("gave %s up: %s", contents, end.message)
-        logger.info("%s disconnected %s", contents, end.message)
+        why = f": {end.message}" if end.message else ""
+        logger.info("%s disconnected%s", contents, why)
         known = None if end.reason == UNSPECIFIED else missing
         if end.unconfirmed or known is None or known:
             self._observers.tell(lambda o: o.gap(contents, end.unconfirmed, known))
