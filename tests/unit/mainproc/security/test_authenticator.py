@@ -49,3 +49,19 @@ async def test_a_hook_lets_in_nobody_with_a_wrong_token() -> None:
     authenticator = Authenticator(TOKENS, hook=lambda shown: "guest")
     with pytest.raises(Unauthenticated):
         await authenticator.identify(Credentials("unix:", "Bearer wrong"))
+
+
+async def test_a_hook_that_raises_is_logged_once_for_a_machine(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def hook(shown: Credentials) -> str:
+        raise KeyError(shown.peer)
+
+    authenticator = Authenticator(hook=hook)
+    for peer in ("ipv4:127.0.0.1:1", "ipv4:127.0.0.1:2", "ipv4:127.0.0.2:1"):
+        with pytest.raises(Unauthenticated):
+            await authenticator.identify(Credentials(peer))
+    assert [message.partition(",")[0] for message in caplog.messages] == [
+        "authenticate= raised",
+        "authenticate= raised",
+    ]
