@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,3 +92,23 @@ def test_credentials_show_no_secret() -> None:
 
 def test_an_identity_reads_as_kind_and_name() -> None:
     assert str(Identity("token", "left")) == "token:left"
+
+
+def test_how_long_a_token_is_looked_for_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[bytes] = []
+
+    def compare(known: bytes, shown: bytes) -> bool:
+        compared.append(known)
+        return hmac.compare_digest(known, shown)
+
+    monkeypatch.setattr(
+        "mainproc.security.tokens.hmac", SimpleNamespace(compare_digest=compare)
+    )
+    known = [f"a token of many letters, {n}" for n in range(3)]
+    tokens = Tokens(dict.fromkeys(known, "left"))
+    for shown, found in ((known[0], True), (known[2], True), ("other", False)):
+        assert (tokens.find(shown) is not None) is found
+        assert compared == [token.encode() for token in known]
+        compared.clear()

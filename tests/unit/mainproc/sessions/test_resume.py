@@ -236,7 +236,8 @@ async def test_a_session_that_main_has_closed_stays_so() -> None:
 
 async def test_a_message_that_ends_every_link_ends_the_session() -> None:
     ipc = main_with()
-    async with kept(ipc) as page:
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions) as page:
         told = told_by(page.contents)
         page.deaf = True
         page.contents.send("poison")
@@ -255,6 +256,8 @@ async def test_a_message_that_ends_every_link_ends_the_session() -> None:
         assert last.goodbye.reason == pb.GOODBYE_REASON_NO_PROGRESS
         await page.until(lambda: told and told[-1][0] == "destroyed")
         assert "did not arrive on three links" in told[-1][1]
+        again = await answer_to(page, sessions, hello(page, attempt=9))
+        assert again.goodbye == last.goodbye, "no new session takes its place"
 
 
 async def test_main_stops_without_waiting_for_who_is_away() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from renderer.deadline import Deadline
 from renderer.threads.exchange import Exchange
 from renderer.wire import messages
 from renderer.wire.frames import parse_hello, parse_request
@@ -35,10 +36,12 @@ class Link:
 class Wire:
     """An exchange that has been welcomed, and main."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, grace: float = 0.0) -> None:
         self.link = Link()
-        self.exchange = Exchange(Session(Role.RENDERER, limits=limits))
-        self.main = Session(Role.MAIN, admission=Admission(b"secret", "s", 1))
+        session = Session(Role.RENDERER, limits=limits, resume=grace > 0)
+        self.exchange = Exchange(session)
+        admission = Admission(b"secret", "s", 1, grace=grace)
+        self.main = Session(Role.MAIN, admission=admission)
         self.feed = self.exchange.attach()
         hello = self.feed.next_frame()
         assert hello is not None
@@ -138,3 +141,67 @@ def test_an_ack_is_written_when_its_time_has_come() -> None:
     wire.send_down()
     (frame,) = wire.up()
     assert parse_request(frame).ack == 1
+
+
+# ---- from one link, or session, to the next ------------------------------------------
+
+
+def kept() -> Wire:
+    return Wire(LIMITS, grace=60.0)
+
+
+def test_a_link_that_has_lost_the_session_gets_nothing() -> None:
+    wire = kept()
+    wire.exchange.cut()
+    again = wire.exchange.attach()
+    assert wire.feed.next_frame() is None, "the Hello is not for this one"
+    hello = again.next_frame()
+    assert hello is not None
+    assert parse_hello(hello).token == b"secret"
+
+
+def test_nothing_goes_beside_a_link_that_carries_messages() -> None:
+    wire = kept()
+    wire.exchange.send(messages.event("x", []))
+    assert wire.exchange.unacked(1, 1_000) is None
+    wire.exchange.cut()
+    found = wire.exchange.unacked(1, 1_000)
+    assert found is not None
+    assert (found[0], len(found[1])) == (1, 1)
+
+
+def test_nothing_is_drained_without_a_link() -> None:
+    wire = kept()
+    assert wire.exchange.drain(Deadline(0.0))
+    wire.exchange.cut()
+    assert not wire.exchange.drain(Deadline(0.0))
+
+
+def test_an_answer_to_a_lost_session_is_dropped() -> None:
+    wire = kept()
+    era = wire.exchange.era
+    wire.exchange.answer(messages.reply(1, "heard"), era)
+    assert wire.exchange.session.outbox.last == 1
+    wire.exchange.cut()
+    wire.feed = wire.exchange.attach()
+    wire.main = Session(Role.MAIN, admission=Admission(b"other", "s", 2))
+    hello = wire.feed.next_frame()
+    assert hello is not None
+    wire.epoch = wire.main.accept(parse_hello(hello)) or 0
+    wire.main.receive(wire.epoch, hello, 0.0)
+    wire.down()
+    assert wire.exchange.era == era + 1
+    wire.exchange.answer(messages.reply(1, "too late"), era)
+    assert wire.exchange.session.outbox.last == 0
+    wire.exchange.answer(messages.reply(1, "now"), era + 1)
+    assert wire.exchange.session.outbox.last == 1
+
+
+def test_a_frame_that_waits_for_a_link_that_breaks_is_not_the_next_ones() -> None:
+    wire = kept()
+    wire.exchange.send(messages.event("x", []))
+    assert wire.link.wakes, "it is made, and nobody has fetched it"
+    wire.exchange.cut()
+    hello = wire.exchange.attach().next_frame()
+    assert hello is not None
+    assert parse_request(hello).HasField("hello")
