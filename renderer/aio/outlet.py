@@ -417,6 +417,8 @@ class AioOutlet:
         try:
             while frame is not None:
                 await link.write(frame)
+                if self._link is not link:
+                    return  # it is over; nothing that it is given may ever be taken
                 if self.session is not None and not self.session.peer.acks:
                     self.advance()  # written is acked
                 frame = self._next_frame()

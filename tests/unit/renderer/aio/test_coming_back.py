@@ -14,6 +14,7 @@ from tests.support.logs import told
 from tests.support.memory_aio import (
     GONE,
     KeepingMain,
+    MemoryAioLink,
     MemoryAioRenderer,
     away,
     hear,
@@ -291,3 +292,26 @@ async def test_a_main_that_asks_away_and_does_not_end_the_link(
     main.send_away()
     await until(lambda: len(main.hellos) == 2)
     assert ipc.carrier.cuts == 1
+
+
+async def test_a_link_that_is_over_gets_no_further_frame(
+    main: KeepingMain, ipc: MemoryAioRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ipc.connect()
+    taken, never = asyncio.Event(), asyncio.Event()
+    links: list[MemoryAioLink] = []
+    write = MemoryAioLink.write
+
+    async def written(link: MemoryAioLink, frame: bytes) -> None:
+        links.append(link)
+        if links[0] is not link:
+            await write(link, frame)
+        else:  # the first frame is taken, and whatever comes then stays for ever
+            await (taken if len(links) == 1 else never).wait()
+
+    monkeypatch.setattr(MemoryAioLink, "write", written)
+    ipc.send("y", 1)
+    ipc.send("y", 2)
+    main.drop()
+    taken.set()  # in the moment in which the link is seen to be over
+    assert [await hear(main), await hear(main)] == [("y", [1]), ("y", [2])]

@@ -344,3 +344,21 @@ async def test_without_reconnect_a_cut_is_the_end(main: KeepingMain) -> None:
         assert await ipc.wait() is False
         assert hooks == ["disconnected"]
         assert not main.hellos[0].resume
+
+
+async def test_a_gap_counts_what_still_waited_for_room() -> None:
+    main = KeepingMain(Limits(window_messages=2))
+    main.consuming = False
+    gaps: list[tuple[int, int | None]] = []
+    async with renderer_of(main) as ipc:
+        ipc.on_gap(lambda sent, missing: gaps.append((sent, missing)))
+        for number in range(5):
+            ipc.send("y", number)
+        await ipc.connect()
+        assert [await hear(main), await hear(main)] == [("y", [0]), ("y", [1])]
+        main.restart()
+        main.consuming = True
+        await until(lambda: gaps and ipc.is_connected())
+        assert gaps == [(5, None)]
+        ipc.send("z")
+        assert await hear(main) == ("z", []), "nothing of before is sent again"
