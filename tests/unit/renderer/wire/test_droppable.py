@@ -188,6 +188,15 @@ def test_whatever_is_put_behind_takes_it_along(outbox: Outbox) -> None:
     assert outbox.holds_back
 
 
+def test_what_is_put_between_does_not_wait_for_what_follows(outbox: Outbox) -> None:
+    fill(outbox, 9)
+    assert outbox.holds_back
+    outbox.put(reply(), WIDE)
+    drop(outbox, "a", peer=WIDE)
+    assert not outbox.holds_back
+    assert outbox.has_unwritten()
+
+
 def test_who_does_not_ack_gets_all(outbox: Outbox) -> None:
     for _ in range(20):
         drop(outbox, "a", peer=WIDE)
