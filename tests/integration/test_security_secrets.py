@@ -102,7 +102,7 @@ UNSAFE = re.compile(
     r"\b(pickle|cPickle|marshal|shelve|dill)\b\.|import (pickle|marshal|shelve|dill)\b"
     r"|(?<![\w.])eval\(|(?<![\w.])exec\(|yaml\.load\(|__import__\("
 )
-RUNS_THE_USERS_SCRIPT = {"mainproc/script.py", "renderer/__main__.py"}
+RUNS_THE_USERS_SCRIPT = {"mainproc/program/script.py", "renderer/__main__.py"}
 
 
 def breaches(root: Path) -> set[str]:
