@@ -21,9 +21,9 @@ from hypothesis import settings
 settings.register_profile(
     "default", derandomize=True, deadline=None, max_examples=50, database=None
 )
-settings.register_profile("soak", deadline=None, max_examples=4_000, print_blob=True)
+settings.register_profile("soak", deadline=None, max_examples=3_500, print_blob=True)
 settings.register_profile(
-    "soak-stateful", settings.get_profile("soak"), max_examples=10_000
+    "soak-stateful", settings.get_profile("soak"), max_examples=5_000
 )
 settings.load_profile("default")  # --hypothesis-profile comes later and wins
 
