@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, final
+
+from renderer.wire.session import Session
 
 FIRST_S: Final = 0.1
 LONGEST_S: Final = 5.0
@@ -31,6 +33,41 @@ def backoff(
         bound = min(2 * bound, longest)
 
 
+@final
+class Backoff:
+    """The pauses of one session: they grow until a link was a good one.
+
+    Not until there is a link: a main that welcomes and then cuts, for whatever reason,
+    would be asked again and again without a pause.
+
+    Args:
+        draw: returns a random number in [0, 1), as `random.random`.
+    """
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self._draw = draw
+        self._pauses = backoff(draw)
+
+    def next_pause(self) -> float:
+        """Return the seconds to wait before the next attempt."""
+        return next(self._pauses)
+
+    def link_ended(self, lasted: float, *, moved: bool) -> None:
+        """Begin anew, if the link that has ended was a good one.
+
+        Args:
+            lasted: the seconds from its Welcome to its end.
+            moved: messages have arrived on it, on either side.
+        """
+        if moved or lasted >= LONGEST_S:
+            self._pauses = backoff(self._draw)
+
+
+def session_moves(session: Session) -> tuple[int, int]:
+    """Return how far a session is: what has arrived here, and at main."""
+    return session.inbox.received, session.outbox.acked
+
+
 def attempts(
     *, first: float = FIRST_ATTEMPT_S, longest: float = LONGEST_ATTEMPT_S
 ) -> Iterator[float]:
@@ -49,4 +86,4 @@ def attempts(
         limit = min(2 * limit, longest)
 
 
-__all__ = ("attempts", "backoff")
+__all__ = ("Backoff", "attempts", "backoff", "session_moves")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, Protocol, final
 
 from renderer import texts
@@ -13,7 +13,7 @@ from renderer.aio.outlet import AioOutlet
 from renderer.aio.tasks import Bell
 from renderer.carrier import AioCarrier, AioLink, LinkBroken
 from renderer.patience import Patience, closed_early
-from renderer.retry import backoff
+from renderer.retry import Backoff, session_moves
 from renderer.settings import Settings
 from renderer.wire.errors import ConnectionClosed, IpcError
 from renderer.wire.events import SessionEvent
@@ -79,6 +79,9 @@ class AioConnector:
         self._timers: list[asyncio.TimerHandle] = []  # of the search
         self._limit: asyncio.TimerHandle | None = None  # of the present link
         self._retry_after = 0.0  # main has asked to wait so long
+        self._backoff = Backoff(random.random)
+        self._welcomed_at = 0.0
+        self._moves = 0, 0  # by then
 
     @property
     def address(self) -> str:
@@ -111,6 +114,10 @@ class AioConnector:
     def welcomed(self) -> None:
         """Take note that the link is good: it may last."""
         self._welcomed = True
+        session = self._outlet.session
+        if session is not None:
+            self._welcomed_at = self._loop.time()
+            self._moves = session_moves(session)
         self._forget_timers()
         self._set_limit(None)
 
@@ -174,7 +181,8 @@ class AioConnector:
         session, lost = self._outlet.session, self._loop.time()
         assert session is not None
         until = session.deadline or lost
-        pauses = backoff(random.random)
+        moved = session_moves(session) != self._moves
+        self._backoff.link_ended(lost - self._welcomed_at, moved=moved)
         cause, anew = broken, False
         while True:
             if _is_final(broken):
@@ -182,7 +190,7 @@ class AioConnector:
                 return broken
             anew |= isinstance(broken, LinkBroken) and broken.fate is Fate.NEW_SESSION
             cause = broken or cause
-            await self._pause(pauses, until)
+            await self._pause(until)
             now = self._loop.time()
             if now >= until:
                 self._shell.give_up(texts.gave_up(self.address, now - lost), cause)
@@ -203,8 +211,9 @@ class AioConnector:
         limit = max(self._settings.connect_timeout, _SHORTEST_ATTEMPT_S)
         return min(limit, _LONGEST_ATTEMPT_S)
 
-    async def _pause(self, pauses: Iterator[float], until: float) -> None:
-        pause, self._retry_after = self._retry_after or next(pauses), 0.0
+    async def _pause(self, until: float) -> None:
+        pause, self._retry_after = self._retry_after, 0.0
+        pause = pause or self._backoff.next_pause()
         left = max(0.0, until - self._loop.time())
         await self._bell.wait_until(lambda: self._is_over, min(pause, left))
 

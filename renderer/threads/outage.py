@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import final
 
 from renderer.carrier import LinkBroken
-from renderer.retry import attempts, backoff
+from renderer.retry import Backoff, attempts
 from renderer.wire.errors import IpcError
 from renderer.wire.link import Fate
 
@@ -17,10 +16,10 @@ class Outage:
 
     Args:
         since: when it began, on the monotonic clock.
-        draw: returns a random number in [0, 1).
+        backoff: the session's.
     """
 
-    def __init__(self, since: float, draw: Callable[[], float]) -> None:
+    def __init__(self, since: float, backoff: Backoff) -> None:
         self.since = since
         """When it began."""
         self.anew = False
@@ -29,7 +28,7 @@ class Outage:
         """How the last link ended; None: without a status."""
         self.wanted = 0.0
         """Seconds that main wants to be left alone before the next attempt."""
-        self._pauses = backoff(draw)
+        self._backoff = backoff
         self._limits = attempts()
 
     def ended(self, why: IpcError | None) -> None:
@@ -41,7 +40,7 @@ class Outage:
     def next_pause(self) -> float:
         """Return the seconds to wait before the next attempt."""
         wanted, self.wanted = self.wanted, 0.0
-        return wanted or next(self._pauses)
+        return wanted or self._backoff.next_pause()
 
     def next_limit(self) -> float:
         """Return the seconds that main has to welcome the next link."""

@@ -12,6 +12,7 @@ from typing import Final, final
 from renderer import texts
 from renderer.carrier import LinkBroken
 from renderer.hooks import Hook, Hooks, call
+from renderer.retry import Backoff, session_moves
 from renderer.threads.clock import Alarm, Clock
 from renderer.threads.links import Links
 from renderer.threads.outage import Outage
@@ -54,7 +55,10 @@ class Reconnecting:
         # The address of a main that has spawned us ends with it: where nobody answers,
         # nobody will.
         self._mortal = links.settings.spawned
+        self._backoff = Backoff(random)
         self._outage: Outage | None = None
+        self._welcomed_at = monotonic()
+        self._moves = session_moves(session)  # … by then
         self._attempt: Alarm | None = None  # when the present one has taken too long
 
     def may_help(self, broken: IpcError | None) -> bool:
@@ -74,7 +78,10 @@ class Reconnecting:
         """
         links = self._links
         if self._outage is None:
-            self._outage = Outage(monotonic(), random)
+            now = monotonic()
+            moved = session_moves(self._session) != self._moves
+            self._backoff.link_ended(now - self._welcomed_at, moved=moved)
+            self._outage = Outage(now, self._backoff)
             links.linked = False
             patience = (self._session.deadline or 0.0) - monotonic()
             logger.warning("%s", texts.lost(links.settings.target, why, patience))
@@ -122,6 +129,8 @@ class Reconnecting:
         """Note that a link carries the session."""
         self._settle()
         self._links.linked = True
+        self._welcomed_at = monotonic()
+        self._moves = session_moves(self._session)
         outage, self._outage = self._outage, None
         if outage is not None:
             seconds = monotonic() - outage.since

@@ -18,7 +18,7 @@ from tests.unit.mainproc.page import connected, main_with
 
 @pytest.mark.parametrize("seconds", [0.0, 0.003])
 async def test_a_flood_holds_nobody_up(seconds: float) -> None:
-    ipc, flood = IpcMain(), 100 if seconds else 20_000
+    ipc, flood = IpcMain(), 100 if seconds else 60_000
     heard = list[int]()
 
     @ipc.on("flood")

@@ -29,4 +29,4 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     def backoff(_: object) -> Iterator[float]:
         return itertools.repeat(0.0)
 
-    monkeypatch.setattr("renderer.aio.connector.backoff", backoff)
+    monkeypatch.setattr("renderer.retry.backoff", backoff)
