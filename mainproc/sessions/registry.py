@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ipc.main")
 
+_REFUSALS_LOGGED: Final = 100
+
 LEAVE_WITHIN: Final = 1.0
 """Seconds that renderers have, whatever the grace, to answer Goodbye."""
 
@@ -57,6 +59,7 @@ class Sessions:
         """No new session is begun."""
         self._home = Home()
         self._connections: dict[bytes, Connection] = {}  # by token
+        self._refusals_logged = 0
         self._farewells = Farewells(self._home, ipc.limits.resume_grace)
         self._running: set[asyncio.Future[None]] = set()  # one for each of these calls
 
@@ -91,13 +94,23 @@ class Sessions:
             try:
                 await self._serve(link, invitation, admitted, identity)
             except (RemoteProtocolError, Overloaded) as error:
-                logger.warning("refused %s: %s", peer, error)
+                self._log_refusal(peer, error)
                 self.ipc.observers.refused(None, error, peer=peer)
                 full = isinstance(error, Overloaded)
                 why = reasons.OVERLOADED if full else reasons.PROTOCOL
                 await link.write(refusal(why, str(error)))
             except ConnectionClosed:
                 pass  # nobody is left to read why
+
+    def _log_refusal(self, peer: str, error: Exception) -> None:
+        # Whoever can connect can have this happen as often as he likes.
+        if self._refusals_logged > _REFUSALS_LOGGED:
+            return
+        self._refusals_logged += 1
+        if self._refusals_logged > _REFUSALS_LOGGED:
+            logger.warning("refused %d links; more are not logged", _REFUSALS_LOGGED)
+        else:
+            logger.warning("refused %s: %s", peer, error)
 
     async def _serve(
         self,

@@ -15,7 +15,7 @@ from tests.soak.scale import SOAKING, report, scaled
 from tests.soak.vitals import Vitals, grown, kinds, vitals
 
 PATIENCE = 30.0
-WARM_UP, COUNT = scaled(60, 300), scaled(120, 5_000)
+WARM_UP, COUNT = scaled(60, 1_000), scaled(120, 5_000)
 SLACK: Vitals = {
     # gRPC leaks some hundred bytes for each stream that was cancelled, and not all that
     # is freed is given back. Of what Python holds, not one block a cycle may stay.

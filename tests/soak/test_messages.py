@@ -15,6 +15,7 @@ from renderer.aio import IpcRenderer as AioRenderer
 from tests.soak.mains import soaked_main
 from tests.soak.scale import SOAKING, report, scaled
 from tests.soak.vitals import Vitals, grown, vitals
+from tests.support.waiting import until as waited
 
 # An echo is two messages.
 WARM_UP, ECHOES = scaled(2_000, 100_000), scaled(10_000, 250_000)
@@ -95,8 +96,8 @@ async def echoes_on_a_loop(address: str) -> None:
                 for number in range(start, min(start + AHEAD, until)):
                     page.send("echo", number)
                 await page.drain()
-            await page.invoke("echo")
-            await page.flush(600)
+            # Main has consumed it all before the last of its echoes are dispatched.
+            await waited(lambda: heard == until, 600)
 
         async def of_main() -> Vitals:
             return Vitals(await page.invoke("vitals"))

@@ -364,3 +364,20 @@ async def test_a_timer_that_comes_too_early_is_set_again() -> None:
         # uvloop's clock may be a millisecond behind its timers.
         page.connection._absence.limit(0.0)  # noqa: SLF001
         await asyncio.wait_for(gone.wait(), 10)
+
+
+# ---- what is refused -----------------------------------------------------------------
+
+
+async def test_a_peer_does_not_write_mains_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mainproc.sessions.registry._REFUSALS_LOGGED", 3)
+    ipc = main_with()
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions) as page:
+        for _ in range(9):
+            await answer_to(page, sessions, b"\xff")
+    refused = [text for text in caplog.messages if text.startswith("refused")]
+    assert len(refused) == 4
+    assert refused[-1] == "refused 3 links; more are not logged"
