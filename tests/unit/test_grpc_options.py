@@ -49,3 +49,17 @@ def test_a_misspelt_option_would_be_seen(grpc: bytes) -> None:
 def is_known(name: str, grpc: bytes) -> bool:
     pattern = rb"(?<![a-z_.])%s\0" % re.escape(name).encode()
     return re.search(pattern, grpc) is not None
+
+
+def test_grpc_says_no_hello_again_by_itself() -> None:
+    assert dict(options(DEFAULT_LIMITS))["grpc.enable_retries"] == 0
+
+
+@pytest.mark.parametrize("seconds", [2.0, 4.0, 20.0])
+def test_silence_is_noticed_within_what_was_asked_for(seconds: float) -> None:
+    given = dict(options(DEFAULT_LIMITS, dead_after=seconds))
+    ping, answer = given["grpc.keepalive_time_ms"], given["grpc.keepalive_timeout_ms"]
+    assert ping + answer <= seconds * 1000
+    assert given["grpc.http2.ping_timeout_ms"] == answer
+    permitted = dict(server_options(DEFAULT_LIMITS))
+    assert ping >= permitted["grpc.http2.min_ping_interval_without_data_ms"]
