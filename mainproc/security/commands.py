@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Final, get_args
+from typing import Final
 
 import click
 
 from mainproc.security.files import InvalidFile
-from mainproc.security.identity import Kind
+from mainproc.security.identity import ANONYMOUS, KINDS
 from mainproc.security.options import FILE
-from mainproc.security.policy import ANONYMOUS, Policy
+from mainproc.security.policy import Policy
 from mainproc.security.rules import ACTIONS, Action
 from renderer.wire.errors import quote
 
 _NO: Final = 1
-_WHO: Final = (ANONYMOUS, *get_args(Kind))
 _HELP: Final = """Look at the file of "mainproc run --policy FILE".
 
 A policy is TOML, a table for each rule. Rules only allow; what none of them allows
@@ -80,7 +79,8 @@ def check(
     if action is None or channel is None:
         raise click.UsageError("--action and --channel go together.")
     who = identity or ANONYMOUS
-    if who.partition(":")[0] not in _WHO:
+    kind, named, _ = who.partition(":")
+    if who != ANONYMOUS and not (named and kind in KINDS):
         raise click.UsageError(
             f"--identity is KIND:NAME, as token:kiosk; {quote(who)} is nobody."
         )

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, final
+from typing import Final, Literal, final, get_args
 
 Kind = Literal["token", "certificate", "hook", "spawned", "unix"]
 """How it is known who a renderer is."""
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+ANONYMOUS: Final = "anonymous"
+"""Who it is where main asks nobody."""
 
 
 @final
@@ -15,6 +20,9 @@ class Identity:
     """Who a renderer is, fixed for its session.
 
     As text, and so for a `Policy`, it is `KIND:NAME`.
+
+    Raises:
+        ValueError: there is no such kind.
     """
 
     kind: Kind
@@ -24,6 +32,12 @@ class Identity:
     name: str
     """Of the token, the certificate, or what the hook said; a spawned renderer's title
     in main; "owner" for the Unix socket."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:  # then no rule of a policy could name it
+            raise ValueError(
+                f"there is no kind {self.kind!r}; a hook's are of kind 'hook'"
+            )
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
@@ -55,4 +69,4 @@ class Credentials:
 OWNER: Final = Identity("unix", "owner")
 """Who comes by a Unix socket, which only main's own user may use."""
 
-__all__ = ("OWNER", "Credentials", "Identity", "Kind")
+__all__ = ("ANONYMOUS", "KINDS", "OWNER", "Credentials", "Identity", "Kind")

@@ -6,11 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Final, final
 
-from mainproc.security.identity import Identity
+from mainproc.security.identity import ANONYMOUS, Identity
 from mainproc.security.rules import ACTIONS, Action, Rule
 
-ANONYMOUS: Final = "anonymous"
-"""Who it is where main asks nobody."""
 _REMEMBERED: Final = 1_000
 """Channels for each action, and identities: who chooses their names is a peer."""
 _LONGEST_REMEMBERED: Final = 200
@@ -132,4 +130,4 @@ def _text(identity: Identity | str | None) -> str:
     return ANONYMOUS if identity is None else str(identity)
 
 
-__all__ = ("ANONYMOUS", "Permissions", "Policy")
+__all__ = ("Permissions", "Policy")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeAlias, cast, final, get_args
 
 from mainproc.patterns import expression
+from mainproc.security.identity import ANONYMOUS, KINDS
+from renderer.wire.errors import quote
 
 Action = Literal["send", "sync", "invoke", "receive", "handle"]
 """What a renderer may do on a channel.
@@ -30,7 +33,8 @@ class Rule:
 
     Raises:
         TypeError: a pattern is no str.
-        ValueError: a pattern is empty.
+        ValueError: a pattern is empty; or an identity's can match nobody, as "kiosk"
+            does where "token:kiosk" is meant.
     """
 
     identity: Patterns
@@ -84,9 +88,40 @@ def _patterns(name: str, given: object) -> tuple[str, ...]:
             raise TypeError(f"{name}: a pattern is a str; given was: {kind}")
         if not pattern:
             raise ValueError(f"{name} has an empty pattern, which nothing can match")
+        if name == "identity":
+            _check_identity(pattern)
     if name == "identity" and not found:
         raise ValueError("identity is empty: the rule is for nobody")
     return found
+
+
+def _check_identity(pattern: str) -> None:
+    """Raise ValueError if no identity as text, whatever its name, matches."""
+    kind, named, _ = pattern.partition(":")
+    begin, star, _ = kind.partition("*")
+    words = KINDS if named else (ANONYMOUS, *KINDS)
+    if star:
+        somebody = any(word.startswith(begin) for word in words)
+    else:
+        somebody = kind in KINDS if named else kind == ANONYMOUS
+    if not somebody:
+        raise ValueError(f"identity {quote(pattern)} is nobody: {_meant(pattern)}")
+
+
+def _meant(pattern: str) -> str:
+    kind, named, _ = pattern.partition(":")
+    if kind in KINDS:
+        return f"write '{kind}:NAME', or '{kind}:*' for each"
+    known = ", ".join(map(repr, KINDS))
+    near = get_close_matches(kind.lower(), (ANONYMOUS, *KINDS), n=1)
+    if near == [ANONYMOUS]:
+        return f"did you mean {ANONYMOUS!r}?"
+    if near:
+        return f"there is no kind {quote(kind)}; did you mean {near[0]!r}?"
+    if named:
+        return f"there is no kind {quote(kind)}; there is {known}"
+    example = quote(f"token:{pattern}")
+    return f"write KIND:NAME, as {example}, or {ANONYMOUS!r}; KIND is {known}"
 
 
 def _matching(patterns: Iterable[str], name: str) -> str | None:

@@ -188,10 +188,15 @@ def test_policy_check_of_what_is_none(tmp_path: Path) -> None:
     assert f"the policy {policy}: No such file or directory" in err
     policy.write_text("x = ")
     assert check(policy)[0] == 2
+    policy.write_text("[[rule]]\nidentity = 'kiosk'\n")
+    code, _, err = check(policy)
+    text = f"the policy {policy}, line 2: identity 'kiosk' is nobody: write KIND:NAME, "
+    assert (code, f"{text}as 'token:kiosk'" in err) == (2, True)
     policy.write_text(POLICY)
     assert check(policy, "--channel", "x")[0] == 2
     assert check(policy, "--identity", "x")[0] == 2
-    assert check(policy, "--channel", "x", "--action", "read")[0] == 2
     asked = ("--action", "send", "--channel", "x")
+    assert check(policy, "--identity", "token", *asked)[0] == 2
+    assert check(policy, "--channel", "x", "--action", "read")[0] == 2
     code, _, err = check(policy, "--identity", "kiosk", *asked)
     assert (code, "KIND:NAME, as token:kiosk; 'kiosk' is nobody" in err) == (2, True)

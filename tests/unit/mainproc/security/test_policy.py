@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from mainproc.patterns import expression
 from mainproc.security.files import InvalidFile
-from mainproc.security.identity import Identity
+from mainproc.security.identity import KINDS, Identity
 from mainproc.security.policy import Policy
 from mainproc.security.rules import ACTIONS, Action, Rule
 
@@ -109,6 +109,52 @@ def test_what_is_no_rule(fields: dict[str, Any], text: str) -> None:
         Rule(**fields)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        (
+            "kiosk",
+            "write KIND:NAME, as 'token:kiosk', or 'anonymous'; KIND is 'token',",
+        ),
+        ("kiosk*", "write KIND:NAME, as 'token:kiosk*', or 'anonymous'; KIND is"),
+        ("token", "write 'token:NAME', or 'token:*' for each"),
+        ("anonymus", "did you mean 'anonymous'?"),
+        ("anonymous:*", "did you mean 'anonymous'?"),
+        ("tokn:kiosk", "there is no kind 'tokn'; did you mean 'token'?"),
+        ("Token:kiosk", "there is no kind 'Token'; did you mean 'token'?"),
+        (
+            "ldap:ann",
+            "there is no kind 'ldap'; there is 'token', 'certificate', 'hook'",
+        ),
+        (":kiosk", "there is no kind ''; there is 'token', 'certificate', 'hook'"),
+        ("tokn*:kiosk", "there is no kind 'tokn*'; did you mean 'token'?"),
+        ("a*:kiosk", "there is no kind 'a*'; there is 'token', 'certificate', 'hook'"),
+        ("tokn*", "there is no kind 'tokn*'; did you mean 'token'?"),
+    ],
+)
+def test_a_rule_for_nobody(pattern: str, hint: str) -> None:
+    with pytest.raises(ValueError, match="is nobody") as caught:
+        Rule(["*", pattern], send="x")
+    assert str(caught.value).startswith(f"identity '{pattern}' is nobody: {hint}")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*", "**", "*kiosk", "*:kiosk", "t*", "token*", "c*:x", "token:", "token:*"]
+    + ["anonymous", "anonymous*", "an*", "spawned:two words", "hook:a:b", "unix:owner"],
+)
+def test_a_rule_for_somebody(pattern: str) -> None:
+    known = [Identity(kind, name) for kind in KINDS for name in ("kiosk", "x", "")]
+    told = ["anonymous", "hook:a:b", "unix:owner", "spawned:two words"]
+    rule = Rule(pattern)
+    assert any(rule.is_for(who) for who in (*map(str, known), *told))
+
+
+def test_an_identity_of_a_kind_that_no_rule_can_name() -> None:
+    with pytest.raises(ValueError, match="no kind 'ldap'; a hook's are of kind 'hook'"):
+        Identity("ldap", "ann")  # type: ignore[arg-type]
+
+
 # ---- looking up ----------------------------------------------------------------------
 
 
@@ -196,8 +242,13 @@ def test_an_empty_file_refuses_everything(tmp_path: Path) -> None:
         (f"{POLICY}send = [7]", "line 16: send: a pattern is a str; given was: int"),
         (f"{POLICY}\n[[rule]]\nsend = 'x'", "line 17: the rule has no identity"),
         ("[[rule]]\nidentity = []", "line 2: identity is empty"),
-        ("[[rule]]\nidentity = 'x'\n[rule.send]\na = 1", "line 3: send is a pattern"),
-        ("rule = [{identity = 'a'}, {identity = 'a', send = ''}]", "line 1: send has"),
+        ("[[rule]]\nidentity = 'kiosk'", "line 2: identity 'kiosk' is nobody: write K"),
+        (
+            f"{POLICY}[[rule]]\nidentity = ['*',\n'tokn:a']",
+            "line 17: identity 'tokn:a'",
+        ),
+        ("[[rule]]\nidentity = '*'\n[rule.send]\na = 1", "line 3: send is a pattern"),
+        ("rule = [{identity = '*'}, {identity = '*', send = ''}]", "line 1: send has"),
     ],
 )
 def test_what_is_no_policy(tmp_path: Path, text: str | bytes, words: str) -> None:
@@ -216,9 +267,13 @@ def test_tables_in_one_another(tmp_path: Path) -> None:
 
 NAMES = st.text(st.sampled_from("ab*:.é\n'\"\\"), min_size=1, max_size=5)
 PATTERNS = st.one_of(NAMES, st.lists(NAMES, max_size=3))
+SOMEBODY = st.one_of(
+    st.sampled_from(["anonymous", "*", "*:a"]),
+    st.builds("{}:{}".format, st.sampled_from([*KINDS, "*", "t*"]), NAMES),
+)
 RULES = st.lists(
     st.fixed_dictionaries(
-        {"identity": st.one_of(NAMES, st.lists(NAMES, min_size=1, max_size=3))},
+        {"identity": st.one_of(SOMEBODY, st.lists(SOMEBODY, min_size=1, max_size=3))},
         optional=dict.fromkeys(ACTIONS, PATTERNS),
     ),
     max_size=4,
@@ -233,7 +288,9 @@ def as_toml(rules: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-@given(RULES, st.lists(st.tuples(NAMES, st.sampled_from(ACTIONS), NAMES), max_size=8))
+@given(
+    RULES, st.lists(st.tuples(SOMEBODY, st.sampled_from(ACTIONS), NAMES), max_size=8)
+)
 def test_a_policy_in_code_and_in_toml_agree(
     tmp_path_factory: pytest.TempPathFactory,
     rules: list[dict[str, Any]],
