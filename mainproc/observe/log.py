@@ -26,6 +26,10 @@ class LoggingObserver(Observer):
     Refusals, gaps and overloads are warnings, what becomes of renderers is INFO, the
     ends of calls and each message are DEBUG.
 
+    What becomes of renderers is then told here alone, and not by the logger "ipc.main"
+    as well, if the level of the logger lets it through. The warnings of "ipc.main" stay
+    there: they come once for a channel, and say what to do.
+
     Args:
         logger: takes the lines; None for the logger "ipc.observe".
     """
@@ -34,6 +38,10 @@ class LoggingObserver(Observer):
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._logger = logging.getLogger("ipc.observe") if logger is None else logger
+
+    def writes(self, level: int) -> bool:
+        """Tell whether lines of a level get into its log (@private)."""
+        return self._logger.isEnabledFor(level)
 
     def connected(self, contents: WebContents) -> None:
         """Log it."""

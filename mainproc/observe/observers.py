@@ -10,6 +10,7 @@ from contextvars import Context
 from time import monotonic
 from typing import TYPE_CHECKING, Final, final
 
+from mainproc.observe.log import LoggingObserver
 from mainproc.observe.observer import (
     CallEnd,
     Direction,
@@ -80,6 +81,16 @@ class Observers:
                 what(observer)
             except _RAISED as error:
                 self._blame(observer, error)
+
+    def log(self, level: int, text: str, *args: object) -> None:
+        """Write a line into main's log of what observers are told, too.
+
+        Not if one of them writes it into a log: each thing is told once.
+        """
+        for observer in self.each:
+            if isinstance(observer, LoggingObserver) and observer.writes(level):
+                return
+        logger.log(level, text, *args)
 
     def _blame(self, observer: Observer, error: BaseException) -> None:
         with self._lock:

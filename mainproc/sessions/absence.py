@@ -10,8 +10,6 @@ from typing import final
 from mainproc.home import Home
 from mainproc.web_contents import WebContents
 
-logger = logging.getLogger("ipc.main")
-
 
 @final
 class Absence:
@@ -34,9 +32,11 @@ class Absence:
 
     def begin(self) -> None:
         """Tell that its link is gone."""
-        logger.info("%s lost its connection; it is kept for a while", self._contents)
+        observers = self._contents.observers
+        text = "%s lost its connection; it is kept for a while"
+        observers.log(logging.INFO, text, self._contents)
         self._since = self._home.loop.time()
-        self._contents.observers.tell(lambda o: o.disconnected(self._contents))
+        observers.tell(lambda o: o.disconnected(self._contents))
         # Soon, and not inside of what the application is doing right now.
         self._home.later(self._contents.happened, "disconnected")
 
@@ -49,9 +49,10 @@ class Absence:
     def end(self) -> None:
         """Tell that it is back."""
         self.forget()
-        logger.info("%s is back", self._contents)
+        observers = self._contents.observers
+        observers.log(logging.INFO, "%s is back", self._contents)
         away = self._home.loop.time() - self._since
-        self._contents.observers.tell(lambda o: o.resumed(self._contents, away))
+        observers.tell(lambda o: o.resumed(self._contents, away))
         self._home.later(self._contents.happened, "resumed")
 
     def forget(self) -> None:

@@ -34,15 +34,18 @@ class Lifecycle:
 
     def connected(self) -> None:
         """Tell that it is there."""
-        logger.info("%s connected", self._contents)
+        self._observers.log(logging.INFO, "%s connected", self._contents)
         self._observers.tell(lambda o: o.connected(self._contents))
         app.web_contents_created(self._contents)
 
     def broke(self, error: Exception) -> None:
         """Tell that it has broken the contract."""
-        logger.warning("%s broke the protocol: %s", self._contents, error)
+        text = "%s broke the protocol: %s"
         if isinstance(error, RemoteProtocolError):
+            self._observers.log(logging.WARNING, text, self._contents, error)
             self._observers.refused(self._contents, error)
+        else:
+            logger.warning(text, self._contents, error)
 
     def ended(self, end: Ended) -> None:
         """Tell how its session has ended."""
@@ -51,11 +54,11 @@ class Lifecycle:
             self.broke(end.error)
         if end.unconfirmed:
             text = "%s is gone; %d messages to it are unconfirmed"
-            logger.info(text, contents, end.unconfirmed)
+            self._observers.log(logging.INFO, text, contents, end.unconfirmed)
         if end.reason in (NO_PROGRESS, OVERLOADED):
             logger.warning("gave %s up: %s", contents, end.message)
         why = f": {end.message}" if end.message else ""
-        logger.info("%s disconnected%s", contents, why)
+        self._observers.log(logging.INFO, "%s disconnected%s", contents, why)
         known = None if end.reason == UNSPECIFIED else missing
         if end.unconfirmed or known is None or known:
             self._observers.tell(lambda o: o.gap(contents, end.unconfirmed, known))

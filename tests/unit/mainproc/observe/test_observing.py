@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain, Overloaded, WebContents
-from mainproc.observe import LoggingObserver, Observer
+from mainproc.observe import Observer
 from mainproc.sessions import Sessions
 from renderer.wire import messages
 from tests.support.observers import Recorder
@@ -282,67 +281,6 @@ async def test_a_renderer_that_does_not_keep_up() -> None:
 async def until_full(contents: WebContents) -> None:
     for _ in range(100_000):
         contents.send("x")
-
-
-# ---- a log ---------------------------------------------------------------------------
-
-
-async def test_a_log_of_it(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "ipc.observe")
-    ipc = main_with()
-    ipc.observe(LoggingObserver())
-    ipc.handle("fail", lambda event, secret: 1 / 0)
-    async with connected(ipc, title="left") as page:
-        with pytest.raises(Exception, match="division"):
-            await page.invoke("fail", "secret")
-        page.send("unheard")
-        await page.consumed()
-        page.say_goodbye()
-        await page.until(lambda: "destroyed" in caplog.text)
-    lines = [
-        (r.levelname, r.message.replace(f"renderer {page.contents.id}", "renderer"))
-        for r in caplog.records
-        if r.name == "ipc.observe"
-    ]
-    ended = next(line for line in lines if "ZeroDivisionError" in line[1])
-    lines.remove(ended)
-    assert ended[0] == "DEBUG"
-    assert ended[1].startswith("renderer 'left': in invoke 'fail': error ZeroDivision")
-    unheard = "'unheard': NO_LISTENER: no listener for 'unheard'"
-    assert [line for line in lines if "bytes" not in line[1]] == [
-        ("INFO", "renderer 'left': connected"),
-        (
-            "WARNING",
-            f"renderer 'left': refused {unheard}",
-        ),
-        ("INFO", "renderer 'left': destroyed: it said goodbye"),
-    ]
-    assert [text.split(",")[0] for level, text in lines if level == "DEBUG"] == [
-        "renderer 'left': in invoke 'fail'",
-        "renderer 'left': out reply",
-        "renderer 'left': in event 'unheard'",
-    ]
-    assert "secret" not in caplog.text.replace("lambda event, secret", "")
-
-
-def test_the_rest_of_a_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "mine")
-    observer = LoggingObserver(logging.getLogger("mine"))
-    contents = WebContents(title="left", url="", default=None)
-    observer.disconnected(contents)
-    observer.resumed(contents, 1.25)
-    observer.gap(contents, 3, None)
-    observer.gap(contents, 0, 2)
-    observer.overloaded(contents, "out", "x\n", "raise")
-    observer.message(contents, "in", "event", "x", 1)
-    who = str(contents)
-    assert [record.message for record in caplog.records] == [
-        f"{who}: disconnected",
-        f"{who}: resumed after 1.2 s",
-        f"{who}: gap: 3 messages to it unconfirmed, ? from it missing",
-        f"{who}: gap: 0 messages to it unconfirmed, 2 from it missing",
-        f"{who}: overloaded, out 'x\\n': raise",
-    ]
 
 
 async def test_messages_that_their_sender_gave_up() -> None:
