@@ -283,6 +283,7 @@ class Outbox(Debit):
         if not self._queued and self._lanes is not None:
             self._advance(self._lanes)
         queued = self._queued
+        max_messages = self._progress.batch(max_messages)
         if self._droppables is not None:
             self._droppables.merge(queued, max_messages)
         parts: list[bytes | memoryview] = []

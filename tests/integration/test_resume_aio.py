@@ -64,9 +64,12 @@ async def test_nothing_is_lost_at_full_speed(
             results[number] = await ipc.invoke("add", number, 1)
 
     async def cut() -> None:
+        seen = 0
         while len(down) < count:
             await asyncio.sleep(draw.uniform(0.02, 0.1))
-            await until(lambda: ipc.is_connected() or len(down) == count, 3 * PATIENCE)
+            if len(down) == seen:
+                continue  # three links of no use would rightly be the end
+            seen = len(down)
             how = draw.randrange(3)
             if how == 0:
                 proxy.reset()

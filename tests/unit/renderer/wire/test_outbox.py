@@ -382,6 +382,65 @@ def test_progress_begins_the_count_anew(outbox: Outbox) -> None:
     assert not resume(outbox, 1)
 
 
+def batches(outbox: Outbox, most: int = 100) -> list[int]:
+    """Write everything, and tell how many messages each frame had."""
+    sizes: list[int] = []
+    while outbox.has_unwritten():
+        sizes.append(len(write(outbox, most)))
+    return sizes
+
+
+@pytest.fixture
+def crowded() -> Outbox:
+    crowded = Outbox(LIMITS)
+    for _ in range(20):
+        crowded.put(event(), Peer())
+    return crowded
+
+
+def test_after_a_fruitless_link_frames_are_small_at_first(crowded: Outbox) -> None:
+    assert batches(crowded) == [20]
+    assert resume(crowded, 0)
+    assert batches(crowded) == [1, 2, 4, 8, 5]
+    assert resume(crowded, 3)
+    assert batches(crowded) == [17], "it got on"
+
+
+def test_small_frames_grow_up_to_a_whole_batch(crowded: Outbox) -> None:
+    batches(crowded)
+    assert resume(crowded, 0)
+    assert batches(crowded, 3) == [1, 2, 3, 3, 3, 3, 3, 2]
+
+
+def test_a_link_too_short_for_a_batch_gets_on(crowded: Outbox) -> None:
+    links = 0
+    while crowded.written < 20:
+        received, frame = crowded.written, write(crowded)
+        received += len(frame) if len(frame) <= 2 else 0
+        assert resume(crowded, received)
+        links += 1
+    assert links <= 2 * 20
+
+
+def carry(outbox: Outbox, poison: int) -> int:
+    """Write on a link that ends with a certain message; return what arrives."""
+    received = outbox.written
+    while outbox.has_unwritten():
+        frame = write(outbox)
+        if received + len(frame) >= poison:
+            break
+        received += len(frame)
+    return received
+
+
+def test_the_message_that_kills_is_the_one_that_is_named(crowded: Outbox) -> None:
+    links = 1
+    while resume(crowded, carry(crowded, poison=14)):
+        links += 1
+    assert crowded.written == 14 - 1
+    assert links <= 12
+
+
 def test_a_link_that_carried_nothing_is_not_counted(outbox: Outbox) -> None:
     assert all(resume(outbox, 0) for _ in range(9))
     put(outbox, event())
