@@ -18,6 +18,7 @@ collecting = False
 
 if TYPE_CHECKING:
     from mainproc import IpcMain
+    from mainproc.security import Identity
     from mainproc.testing import RendererProbe
 
 
@@ -37,7 +38,8 @@ def ipc_main() -> Iterator[IpcMain]:
     """`mainproc.ipc`; what a test registers is gone after it.
 
     What the application has registered is there, and is there again afterwards,
-    whatever the test has removed. The same goes for `ipc.on_error` and `app.on`.
+    whatever the test has removed. The same goes for `ipc.on_error`, `ipc.policy` and
+    `app.on`.
     """
     from mainproc.testing import isolated
 
@@ -58,13 +60,17 @@ def ipc_renderer(ipc_main: IpcMain) -> Iterator[RendererProbe]:
 def open_renderer(ipc_main: IpcMain) -> Iterator[Callable[..., RendererProbe]]:
     """Opens renderers: `open_renderer(title=..., url=...)`; the test's end closes them.
 
-    All of them are connected in memory to `ipc_main`.
+    All of them are connected in memory to `ipc_main`. `identity="token:kiosk"` says who
+    one is, as if it had shown that.
     """
     from mainproc.testing import connected
 
     with ExitStack() as probes:
 
-        def open_renderer(*, title: str = "", url: str = "") -> RendererProbe:
-            return probes.enter_context(connected(ipc_main, title=title, url=url))
+        def open_renderer(
+            *, title: str = "", url: str = "", identity: Identity | str | None = None
+        ) -> RendererProbe:
+            probe = connected(ipc_main, title=title, url=url, identity=identity)
+            return probes.enter_context(probe)
 
         yield open_renderer

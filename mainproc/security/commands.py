@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from mainproc.security.files import InvalidFile
-from mainproc.security.identity import ANONYMOUS, KINDS
+from mainproc.security.identity import ANONYMOUS, identity_of
 from mainproc.security.options import FILE
 from mainproc.security.policy import Policy
 from mainproc.security.rules import ACTIONS, Action
@@ -79,11 +79,10 @@ def check(
     if action is None or channel is None:
         raise click.UsageError("--action and --channel go together.")
     who = identity or ANONYMOUS
-    kind, named, _ = who.partition(":")
-    if who != ANONYMOUS and not (named and kind in KINDS):
-        raise click.UsageError(
-            f"--identity is KIND:NAME, as token:kiosk; {quote(who)} is nobody."
-        )
+    try:
+        identity_of(who)
+    except ValueError as error:
+        raise click.UsageError(f"--identity {error}") from None
     reason = found.reason(who, action, channel)
     asked = f"{action} on {quote(channel)} by {quote(who)}"
     if reason is None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final, Literal, final, get_args
+
+from renderer.wire.errors import quote
 
 Kind = Literal["token", "certificate", "hook", "spawned", "unix"]
 """How it is known who a renderer is."""
@@ -43,6 +46,41 @@ class Identity:
         return f"{self.kind}:{self.name}"
 
 
+def identity_of(text: str) -> Identity | None:
+    """Return who is meant by a text; None by "anonymous".
+
+    Raises:
+        ValueError: nobody is; the text says what to write.
+    """
+    if text == ANONYMOUS:
+        return None
+    kind, named, name = text.partition(":")
+    if not named or kind not in KINDS:
+        raise ValueError(nobody(text))
+    return Identity(kind, name)
+
+
+def nobody(text: str) -> str:
+    """Say that a text, or pattern, is nobody's identity, and what may be meant."""
+    return f"{quote(text)} is nobody: {_meant(text)}"
+
+
+def _meant(text: str) -> str:
+    kind, named, _ = text.partition(":")
+    if kind in KINDS:
+        return f"write '{kind}:NAME', or '{kind}:*' for each"
+    known = ", ".join(map(repr, KINDS))
+    near = get_close_matches(kind.lower(), (ANONYMOUS, *KINDS), n=1)
+    if near == [ANONYMOUS]:
+        return f"did you mean {ANONYMOUS!r}?"
+    if near:
+        return f"there is no kind {quote(kind)}; did you mean {near[0]!r}?"
+    if named:
+        return f"there is no kind {quote(kind)}; there is {known}"
+    example = quote(f"token:{text}")
+    return f"write KIND:NAME, as {example}, or {ANONYMOUS!r}; KIND is {known}"
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -69,4 +107,13 @@ class Credentials:
 OWNER: Final = Identity("unix", "owner")
 """Who comes by a Unix socket, which only main's own user may use."""
 
-__all__ = ("ANONYMOUS", "KINDS", "OWNER", "Credentials", "Identity", "Kind")
+__all__ = (
+    "ANONYMOUS",
+    "KINDS",
+    "OWNER",
+    "Credentials",
+    "Identity",
+    "Kind",
+    "identity_of",
+    "nobody",
+)

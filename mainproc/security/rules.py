@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeAlias, cast, final, get_args
 
 from mainproc.patterns import expression
-from mainproc.security.identity import ANONYMOUS, KINDS
-from renderer.wire.errors import quote
+from mainproc.security.identity import ANONYMOUS, KINDS, nobody
 
 Action = Literal["send", "sync", "invoke", "receive", "handle"]
 """What a renderer may do on a channel.
@@ -105,23 +103,7 @@ def _check_identity(pattern: str) -> None:
     else:
         somebody = kind in KINDS if named else kind == ANONYMOUS
     if not somebody:
-        raise ValueError(f"identity {quote(pattern)} is nobody: {_meant(pattern)}")
-
-
-def _meant(pattern: str) -> str:
-    kind, named, _ = pattern.partition(":")
-    if kind in KINDS:
-        return f"write '{kind}:NAME', or '{kind}:*' for each"
-    known = ", ".join(map(repr, KINDS))
-    near = get_close_matches(kind.lower(), (ANONYMOUS, *KINDS), n=1)
-    if near == [ANONYMOUS]:
-        return f"did you mean {ANONYMOUS!r}?"
-    if near:
-        return f"there is no kind {quote(kind)}; did you mean {near[0]!r}?"
-    if named:
-        return f"there is no kind {quote(kind)}; there is {known}"
-    example = quote(f"token:{pattern}")
-    return f"write KIND:NAME, as {example}, or {ANONYMOUS!r}; KIND is {known}"
+        raise ValueError(f"identity {nobody(pattern)}")
 
 
 def _matching(patterns: Iterable[str], name: str) -> str | None:

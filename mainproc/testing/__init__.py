@@ -19,13 +19,19 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
 from mainproc import ipc
 from mainproc.ipc_main import IpcMain
+from mainproc.security.identity import Identity, identity_of
 from mainproc.testing.aio_probe import AioRendererProbe, probing_aio
 from mainproc.testing.isolation import isolating
 from mainproc.testing.probe import RendererProbe, probing
 
 
 def connected(
-    ipc: IpcMain = ipc, /, *, title: str = "", url: str = ""
+    ipc: IpcMain = ipc,
+    /,
+    *,
+    title: str = "",
+    url: str = "",
+    identity: Identity | str | None = None,
 ) -> AbstractContextManager[RendererProbe]:
     """Connect a renderer to a main process in memory, while a block runs.
 
@@ -40,15 +46,26 @@ def connected(
         ipc: whose listeners and handlers serve the renderer.
         title: what main sees as `WebContents.title`.
         url: what main sees as `WebContents.url`.
+        identity: who it is, as if it had shown that: what main sees as
+            `WebContents.identity`, and what `allow=` and a policy go by. An `Identity`,
+            or KIND:NAME as in a policy, "token:kiosk"; None for one who was not asked.
 
     Returns:
         A context manager that yields the renderer.
+
+    Raises:
+        ValueError: `identity` is nobody's.
     """
-    return probing(ipc, title, url)
+    return probing(ipc, title, url, _identity(identity))
 
 
 def connected_aio(
-    ipc: IpcMain = ipc, /, *, title: str = "", url: str = ""
+    ipc: IpcMain = ipc,
+    /,
+    *,
+    title: str = "",
+    url: str = "",
+    identity: Identity | str | None = None,
 ) -> AbstractAsyncContextManager[AioRendererProbe]:
     """Connect a renderer to a main process in memory, on the loop that runs.
 
@@ -59,27 +76,37 @@ def connected_aio(
         ipc: whose listeners and handlers serve the renderer.
         title: what main sees as `WebContents.title`.
         url: what main sees as `WebContents.url`.
+        identity: who it is, as if it had shown that: what main sees as
+            `WebContents.identity`, and what `allow=` and a policy go by. An `Identity`,
+            or KIND:NAME as in a policy, "token:kiosk"; None for one who was not asked.
 
     Returns:
         An asynchronous context manager that yields the renderer.
+
+    Raises:
+        ValueError: `identity` is nobody's.
     """
-    return probing_aio(ipc, title, url)
+    return probing_aio(ipc, title, url, _identity(identity))
 
 
 def isolated(ipc: IpcMain = ipc, /) -> AbstractContextManager[IpcMain]:
     """Restore, at the end of a block, what was registered at its beginning.
 
     That is listeners and handlers, those of `once` that have been called included, the
-    hook given to `on_error`, and the listeners of `app`. Warnings that are given once
-    for each channel are given again.
+    hook given to `on_error`, the policy, and the listeners of `app`. Warnings that are
+    given once for each channel are given again.
 
     Args:
-        ipc: whose listeners, handlers and hook these are.
+        ipc: whose listeners, handlers, hook and policy these are.
 
     Returns:
         A context manager that yields `ipc`.
     """
     return isolating(ipc)
+
+
+def _identity(who: Identity | str | None) -> Identity | None:
+    return identity_of(who) if isinstance(who, str) else who
 
 
 __all__ = (

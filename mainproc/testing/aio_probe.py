@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Self, final
 
 from mainproc.ipc_main import IpcMain
+from mainproc.security.identity import Identity
 from mainproc.testing.links import AioEnd, MainEnd
 from mainproc.testing.mains import Main, on_this_loop
 from mainproc.testing.probed import Links, Probed
@@ -24,17 +25,21 @@ class MemoryAioCarrier:
     Args:
         main: on the loop that runs.
         links: those of the probe.
+        identity: who it is.
     """
 
-    def __init__(self, main: Main, links: Links[AioEnd]) -> None:
+    def __init__(
+        self, main: Main, links: Links[AioEnd], identity: Identity | None
+    ) -> None:
         self._main = main
         self._links = links
+        self._identity = identity
         self._link: AioEnd | None = None
 
     def open(self) -> AioEnd:
         """Begin a link; see `AioCarrier`."""
         self._links.check()
-        self._link = AioEnd(self._main)
+        self._link = AioEnd(self._main, self._identity)
         self._links.add(self._link)
         return self._link
 
@@ -51,9 +56,12 @@ class AioRendererProbe(Probed, IpcRenderer):
     `RendererProbe`.
     """
 
-    def __init__(self, main: Main, *, title: str, url: str) -> None:
+    def __init__(
+        self, main: Main, identity: Identity | None, *, title: str, url: str
+    ) -> None:
         super().__init__("memory", title=title, url=url)
         self._main = main
+        self._identity = identity
         self._links: Links[AioEnd] = Links()
         self._record = Record()
         self._heard = asyncio.Event()
@@ -61,7 +69,7 @@ class AioRendererProbe(Probed, IpcRenderer):
         self.on_disconnect(self._heard.set)
 
     def _carrier(self, settings: object) -> MemoryAioCarrier:
-        return MemoryAioCarrier(self._main, self._links)
+        return MemoryAioCarrier(self._main, self._links, self._identity)
 
     @property
     def _end(self) -> MainEnd:
@@ -190,12 +198,12 @@ class AioRendererProbe(Probed, IpcRenderer):
 
 @asynccontextmanager
 async def probing_aio(
-    ipc: IpcMain, title: str, url: str
+    ipc: IpcMain, title: str, url: str, identity: Identity | None
 ) -> AsyncGenerator[AioRendererProbe]:
     """Connect a probe while the block runs; see `connected_aio`."""
     async with (
         on_this_loop(ipc) as main,
-        AioRendererProbe(main, title=title, url=url) as probe,
+        AioRendererProbe(main, identity, title=title, url=url) as probe,
     ):
         yield probe
 

@@ -15,6 +15,7 @@ def isolating(ipc: IpcMain) -> Generator[IpcMain]:
     tables = [ipc.table, app.events.table]
     before = [table.registrations() for table in tables]
     hook, warned = ipc.dispatcher.error_hook, ipc.dispatcher.warned.copy()
+    policy = ipc.policy
     ipc.dispatcher.warned.clear()
     try:
         yield ipc
@@ -22,6 +23,7 @@ def isolating(ipc: IpcMain) -> Generator[IpcMain]:
         for table, registrations in zip(tables, before, strict=True):
             table.restore(registrations)
         ipc.dispatcher.error_hook = hook
+        ipc.policy = policy
         ipc.dispatcher.warned.clear()
         ipc.dispatcher.warned.update(warned)
 

@@ -14,6 +14,7 @@ from mainproc.sessions.connection import Connection
 from renderer.wire.errors import ConnectionClosed
 
 if TYPE_CHECKING:
+    from mainproc.security.identity import Identity
     from mainproc.testing.mains import Main
     from renderer.carrier import Source
 
@@ -35,9 +36,15 @@ class MainEnd:
     Args:
         main: serves the link.
         deliver: takes what main writes; None: the link has ended.
+        identity: who the renderer is.
     """
 
-    def __init__(self, main: Main, deliver: Callable[[bytes | None], object]) -> None:
+    def __init__(
+        self,
+        main: Main,
+        deliver: Callable[[bytes | None], object],
+        identity: Identity | None,
+    ) -> None:
         self.connection: Connection | None = None
         """That of the renderer, once main has admitted it."""
         self.open = True
@@ -45,6 +52,7 @@ class MainEnd:
         """What main's listeners raised for events of this renderer."""
         self._main = main
         self._deliver = deliver
+        self._identity = identity
         self._arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._wrote = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
@@ -52,7 +60,9 @@ class MainEnd:
 
     def begin(self) -> None:
         """Let main serve the link."""
-        serving = self._main.sessions.serve(self, "memory", admitted=self._admitted)
+        serving = self._main.sessions.serve(
+            self, "memory", admitted=self._admitted, identity=self._identity
+        )
         self._serving = self._main.home.loop.create_task(serving)
         self._serving.add_done_callback(self._over)
 
@@ -140,10 +150,11 @@ class ThreadEnd:
     Args:
         main: serves the link.
         source: where its frames come from.
+        identity: who the renderer is.
     """
 
-    def __init__(self, main: Main, source: Source) -> None:
-        self.main_end = MainEnd(main, self._deliver)
+    def __init__(self, main: Main, source: Source, identity: Identity | None) -> None:
+        self.main_end = MainEnd(main, self._deliver, identity)
         self._home = main.home
         self._source = source
         self._alarm: asyncio.TimerHandle | None = None
@@ -231,10 +242,11 @@ class AioEnd:
 
     Args:
         main: serves the link.
+        identity: who the renderer is.
     """
 
-    def __init__(self, main: Main) -> None:
-        self.main_end = MainEnd(main, self._deliver)
+    def __init__(self, main: Main, identity: Identity | None) -> None:
+        self.main_end = MainEnd(main, self._deliver, identity)
         self._arriving: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._moved = asyncio.Event()
         self._delivered = 0

@@ -18,6 +18,7 @@ from mainproc import dispatch
 from mainproc.application import app
 from mainproc.home import Home
 from mainproc.ipc_main import IpcMain
+from mainproc.security.identity import Identity
 from mainproc.sessions import Sessions
 from mainproc.sessions.connection import Connection
 from mainproc.testing.links import ThreadEnd, observe
@@ -120,8 +121,12 @@ class MainThread:
         """Its loop is closed."""
         return self._ended.done()
 
-    def open(self, source: Source) -> ThreadEnd:
+    def open(self, source: Source, identity: Identity | None) -> ThreadEnd:
         """Begin a link to it.
+
+        Args:
+            source: where the frames of the renderer come from.
+            identity: who it is.
 
         Raises:
             LinkBroken: it has ended.
@@ -129,7 +134,7 @@ class MainThread:
         with self._lock:
             if self.ended:
                 raise LinkBroken("main has ended", "not-sent", Fate.GIVE_UP)
-            link = ThreadEnd(self.main, source)
+            link = ThreadEnd(self.main, source, identity)
             self._links.add(link)
             return link
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Self, Unpack, final
 
 from mainproc.ipc_main import IpcMain
+from mainproc.security.identity import Identity
 from mainproc.testing.links import MainEnd, ThreadEnd
 from mainproc.testing.mains import MainThread, on_thread
 from mainproc.testing.probed import Links, Probed
@@ -33,17 +34,21 @@ class MemoryCarrier:
     Args:
         thread: main.
         links: those of the probe.
+        identity: who it is.
     """
 
-    def __init__(self, thread: MainThread, links: Links[ThreadEnd]) -> None:
+    def __init__(
+        self, thread: MainThread, links: Links[ThreadEnd], identity: Identity | None
+    ) -> None:
         self._thread = thread
         self._links = links
+        self._identity = identity
         self._link: ThreadEnd | None = None
 
     def open(self, source: Source) -> ThreadEnd:
         """Begin a link; see `Carrier`."""
         self._links.check()
-        self._link = self._thread.open(source)
+        self._link = self._thread.open(source, self._identity)
         self._links.add(self._link)
         return self._link
 
@@ -51,7 +56,9 @@ class MemoryCarrier:
         """Make the unary call; see `Carrier`."""
         main = self._thread.main
         replying = main.sessions.send_sync(
-            request, _LONG if timeout is None else timeout
+            request,
+            _LONG if timeout is None else timeout,
+            identity=self._identity,
         )
         reply = asyncio.run_coroutine_threadsafe(replying, main.home.loop)
         try:
@@ -76,9 +83,12 @@ class RendererProbe(Probed, IpcRenderer):
     event without listener is no warning here: the probe itself has heard it.
     """
 
-    def __init__(self, main: MainThread, *, title: str, url: str) -> None:
+    def __init__(
+        self, main: MainThread, identity: Identity | None, *, title: str, url: str
+    ) -> None:
         super().__init__("memory", title=title, url=url)
         self._main = main
+        self._identity = identity
         self._links: Links[ThreadEnd] = Links()
         self._record = Record()
         self._heard = threading.Condition()
@@ -86,7 +96,7 @@ class RendererProbe(Probed, IpcRenderer):
         self.on_disconnect(self._wake)
 
     def _carrier(self, settings: object) -> MemoryCarrier:
-        return MemoryCarrier(self._main, self._links)
+        return MemoryCarrier(self._main, self._links, self._identity)
 
     @property
     def _end(self) -> MainEnd:
@@ -235,9 +245,14 @@ class RendererProbe(Probed, IpcRenderer):
 
 
 @contextmanager
-def probing(ipc: IpcMain, title: str, url: str) -> Generator[RendererProbe]:
+def probing(
+    ipc: IpcMain, title: str, url: str, identity: Identity | None
+) -> Generator[RendererProbe]:
     """Connect a probe while the block runs; see `connected`."""
-    with on_thread(ipc) as main, RendererProbe(main, title=title, url=url) as probe:
+    with (
+        on_thread(ipc) as main,
+        RendererProbe(main, identity, title=title, url=url) as probe,
+    ):
         yield probe.connect()
 
 

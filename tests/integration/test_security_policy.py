@@ -199,4 +199,5 @@ def test_policy_check_of_what_is_none(tmp_path: Path) -> None:
     assert check(policy, "--identity", "token", *asked)[0] == 2
     assert check(policy, "--channel", "x", "--action", "read")[0] == 2
     code, _, err = check(policy, "--identity", "kiosk", *asked)
-    assert (code, "KIND:NAME, as token:kiosk; 'kiosk' is nobody" in err) == (2, True)
+    text = "--identity 'kiosk' is nobody: write KIND:NAME, as 'token:kiosk', or"
+    assert (code, text in err) == (2, True)

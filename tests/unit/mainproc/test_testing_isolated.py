@@ -8,6 +8,7 @@ import pytest
 
 import mainproc
 from mainproc import IpcMain, app
+from mainproc.security import Policy
 from mainproc.testing import connected, isolated
 
 
@@ -34,11 +35,13 @@ def test_what_was_registered_is_there_and_what_comes_is_not() -> None:
         later = ipc.on("later", nothing)
         ipc.handle("later", nothing)
         ipc.on_error(print)
+        ipc.policy = Policy([])
         ready()
         app.on("window-all-closed", nothing)
     later()
     assert ipc.table.registrations() == before
     assert ipc.dispatcher.error_hook is nothing
+    assert ipc.policy is None
     assert app.events.table.registrations() == ready_before
     ready()
 

@@ -40,7 +40,9 @@ def test_reply(ipc_renderer):
     assert ipc_renderer.wait_for("asynchronous-reply") == ("PING",)
 
 def test_broadcast(ipc_main, open_renderer):
-    left, right = open_renderer(title="left"), open_renderer(url="app://right")
+    left = open_renderer(title="left", identity="token:left")
+    right = open_renderer(url="app://right")
+    assert str(left.contents.identity) == "token:left"
     assert [c.title for c in ipc_main.web_contents] == ["left", ""]
     assert ipc_main.broadcast("news", 1) == 2
     assert left.wait_for("news") == right.wait_for("news") == (1,)
