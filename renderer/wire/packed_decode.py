@@ -24,6 +24,7 @@ from renderer.wire.values_build import (
     Ancestors,
     are_distinct,
     build_ext,
+    build_flat_ext,
     build_list,
     build_map,
     build_object,
@@ -32,6 +33,7 @@ from renderer.wire.values_build import (
 )
 
 _SCALARS: Final = {type(None), bool, int, float, str, bytes}
+_STRINGS: Final = {str}
 _unpack: Final = msgpack.unpackb
 
 
@@ -243,10 +245,21 @@ def _read_container(raw: Any, level: int, around: Ancestors) -> Any:
     if cls is _Pairs:
         return _read_pairs(raw, level, around)
     if cls is list:
+        if _are_scalars(raw, level):
+            return raw
         return build_list(_read_into, raw, level, around)
     if cls is _Ext:
         return _read_ext(raw, level, around)
     return raw  # a datetime: msgpack reads its own timestamps unasked
+
+
+def _are_scalars(raws: Iterable[Any], level: int) -> bool:
+    """Tell whether the children of a container at this level stay as they are.
+
+    Most containers have no others in them, and a peer may send nothing but such.
+    """
+    # At the last level an integer may be a container, and is to be looked at.
+    return level < MAX_DEPTH and _SCALARS.issuperset(map(class_of, raws))
 
 
 def _read_pairs(raw: _Pairs, level: int, around: Ancestors) -> Any:
@@ -255,7 +268,9 @@ def _read_pairs(raw: _Pairs, level: int, around: Ancestors) -> Any:
     except TypeError:  # a container as key
         flat = [part for pair in raw for part in pair]
         return build_map(_read_into, flat, level, around)
-    if all(type(key) is str for key in pairs):
+    if _STRINGS.issuperset(map(class_of, pairs)):
+        if _are_scalars(pairs.values(), level):
+            return pairs
         keys, items = list(pairs), list(pairs.values())
         return build_object(_read_into, keys, items, level, around)
     flat = [part for pair in pairs.items() for part in pair]
@@ -275,6 +290,8 @@ def _read_ext(raw: _Ext, level: int, around: Ancestors) -> Any:
                 raise malformed(code)
     if code == pb.EXT_MAP:
         return build_map(_read_into, items, level, around)
+    if _are_scalars(items, level):
+        return build_flat_ext(code, items)
     return build_ext(_read_into, code, items, level, around)
 
 

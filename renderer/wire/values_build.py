@@ -104,6 +104,14 @@ def build_ext(
     return build(read, ext, items, level, around)
 
 
+def build_flat_ext(ext: int, items: list[Any]) -> Any:
+    """Do the same as `build_ext` where all of the payload is scalars, and read."""
+    if is_simple(ext):
+        return read_payload(ext, items)
+    build = _FLAT_BUILDERS.get(ext)
+    return Opaque(ext, tuple(items)) if build is None else build(ext, items)
+
+
 def led_back(steps: int, around: Ancestors) -> Any:
     """Return the container that a back-reference leads to."""
     if not 1 <= steps <= len(around):
@@ -155,10 +163,14 @@ def _duplicate(keys: Iterable[str]) -> str:
 
 
 def _build_set(
-    read: Read, _ext: int, items: Iterable[Any], level: int, around: Ancestors
+    read: Read, ext: int, items: Iterable[Any], level: int, around: Ancestors
 ) -> Any:
     members = build_list(read, items, level, around)
     # Scalars only: then nothing in it leads back to the list.
+    return _flat_set(ext, members)
+
+
+def _flat_set(_ext: int, members: list[Any]) -> Any:
     return set(members) if are_distinct(members) else members
 
 
@@ -173,6 +185,14 @@ def _build_error(
         if len(payload) == _DETAILS:
             refusal.trail[-1] = ".details"
         raise
+    return _filled(error, ext, payload)
+
+
+def _flat_error(ext: int, payload: list[Any]) -> RemoteError:
+    return _filled(RemoteError("", ""), ext, payload)
+
+
+def _filled(error: RemoteError, ext: int, payload: list[Any]) -> RemoteError:
     match payload:
         case [str() as name, str() as message, details]:
             error.type, error.args, error.details = name, (message,), details
@@ -198,10 +218,19 @@ def _build_nothing(
     raise refuse_ext(ext)
 
 
+def _flat_nothing(ext: int, _items: list[Any]) -> Any:
+    raise refuse_ext(ext)
+
+
 _BUILDERS: Final[dict[int, Builder]] = {
     pb.EXT_UNSPECIFIED: _build_nothing,
     pb.EXT_SET: _build_set,
     pb.EXT_ERROR: _build_error,
+}
+_FLAT_BUILDERS: Final[dict[int, Callable[[int, list[Any]], Any]]] = {
+    pb.EXT_UNSPECIFIED: _flat_nothing,
+    pb.EXT_SET: _flat_set,
+    pb.EXT_ERROR: _flat_error,
 }
 
 
@@ -209,6 +238,7 @@ __all__ = (
     "Ancestors",
     "are_distinct",
     "build_ext",
+    "build_flat_ext",
     "build_list",
     "build_map",
     "build_object",
