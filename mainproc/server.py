@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 # Reflection serves what is in the descriptor pool: the contract must be loaded.
 from electron_ipc.v1 import ipc_pb2 as _contract
+from mainproc import poller
 from mainproc.address import (
     UNIX,
     AddressInUse,
@@ -68,6 +69,7 @@ class MainProcess:
         aio_health: Any = health  # its stubs leave `aio` out
         self._health: Any = aio_health.aio.HealthServicer()
         self._server = aio.server(options=server_options(ipc.limits))
+        poller.let_go()
         self._nursery = Nursery(Entrance(self._sessions))
         self._paths: list[UnixPath] = []
         self._stopping: asyncio.Task[None] | None = None

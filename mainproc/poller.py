@@ -1,0 +1,44 @@
+"""The thread by which gRPC wakes the loop, kept from waiting for it."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+_POLLER: Final = "PollerCompletionQueue"
+
+
+def let_go() -> None:
+    """Never let gRPC's poller wait for a loop that is busy.
+
+    grpc.aio polls on a thread of its own. For each event that thread puts a byte into a
+    socket. The loop takes one byte a turn, but all the events that are there: so one
+    that never rests falls behind with the bytes. On Linux the socket is full after 278,
+    and then the thread waits until three quarters of them are gone: 200 turns of the
+    loop in which nothing arrives, for nobody.
+
+    A byte that does not fit is not missed. Others are there, and the loop looks for
+    events at each of them. So the thread is told to go on without it.
+
+    gRPC has no word for this. Where its poller looks different, it is left alone. There
+    is none before the first server or channel of `grpc.aio`, and a new one after the
+    last of them is gone.
+    """
+    for end in sockets():
+        end.setblocking(False)
+
+
+def sockets() -> Iterator[socket.socket]:
+    """Find both ends of the socket by which a poller wakes its loops."""
+    for thread in threading.enumerate():
+        poller = getattr(vars(thread).get("_target"), "__self__", None)
+        if type(poller).__name__ == _POLLER:
+            for held in gc.get_referents(poller):
+                if isinstance(held, socket.socket):
+                    yield held
+
+
+__all__ = ("let_go", "sockets")
