@@ -31,7 +31,7 @@ settings.load_profile("default")  # --hypothesis-profile comes later and wins
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SETTLE_S = 2.0  # how long what a test has stopped may take to end
+SETTLE_S = 20.0  # how long what a test has stopped may take to end, if it ends
 
 # Ends with the last grpc.aio object, which may have to wait for the garbage collector.
 GRPC_AIO_POLLER = "(_poll_wrapper)"

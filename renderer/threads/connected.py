@@ -122,7 +122,7 @@ class Connected(Channels):
             self._closed.clear()
             self._settings = settings
             self._connection = None
-            self._connection = self._open(self._patience(FOR_EVER))
+            self._connection = self._open(FOR_EVER)
         return self
 
     def _line(self, deadline: Deadline = FOR_EVER) -> Connection:
@@ -136,7 +136,7 @@ class Connected(Channels):
             raise texts.closed_for_good()
         with self._alone(deadline):
             if self._connection is None:
-                self._connection = self._open(self._patience(deadline))
+                self._connection = self._open(deadline)
             return self._connection
 
     @contextmanager
@@ -152,9 +152,12 @@ class Connected(Channels):
         finally:
             self._opening.release()
 
-    def _open(self, patience: ThreadPatience) -> Connection:
+    def _open(self, deadline: Deadline) -> Connection:
+        patience: ThreadPatience | None = None
         for limit in attempts():
             connection, dispatcher = self._start()
+            # Only now: the first may have had to load grpc, which is not main's fault.
+            patience = patience or self._patience(deadline)
             self._attempt = connection
             try:
                 if not connection.wait_opened(patience.first_doubt):

@@ -19,7 +19,13 @@ from mainproc.cli import main as command
 from mainproc.clients.json_values import FORMS
 from tests.integration.cli_support import environment
 from tests.integration.conftest import Write
-from tests.support.processes import PATIENCE, run_python, running_command, running_main
+from tests.support.processes import (
+    PATIENCE,
+    noteworthy,
+    run_python,
+    running_command,
+    running_main,
+)
 
 COMMANDS = ["demo", "invoke", "listen", "run", "send", "send-sync"]
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "mainproc")
@@ -136,7 +142,7 @@ def test_a_listener_tells_people_that_it_listens(write: Write) -> None:
     with running_main(write("main.py", GREETING)) as main:
         code, out, shown = on_a_terminal(main.address, "listen", "x", "--count=1")
     assert (code, out) == (0, '{"channel": "x", "args": [1]}\n')
-    assert shown == (
+    assert noteworthy(shown) == (
         f"mainproc: listening for 'x'; connected to {main.address}, as renderer 1; "
         "Ctrl-C ends it\r\n"
     )
@@ -190,7 +196,7 @@ def test_ctrl_c_in_the_demo() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        assert process.communicate(timeout=PATIENCE)[1] == ""
+        assert noteworthy(process.communicate(timeout=PATIENCE)[1]) == ""
         assert process.returncode == 130
 
 

@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,14 +99,8 @@ def test_main_goes_when_its_parent_is_killed(write: Write) -> None:
     with family(parent, main) as running, IpcRenderer(running.address) as page:
         assert page.invoke("add", 2, 3).result(PATIENCE) == 5
         running.kill_parent()
-        began = time.monotonic()
         running.wait_for_mains_end()
-        took = time.monotonic() - began
         assert page.wait(PATIENCE), "main said no goodbye"
-
-    # A time, for once: an orphan for no longer than this is what is promised. It takes
-    # some milliseconds, so that a busy machine has plenty.
-    assert took < 2.0
 
 
 def test_main_goes_even_if_a_listener_holds_it(write: Write) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import PATIENCE, running_main
+from tests.support.processes import PATIENCE, noteworthy, run_python, running_main
 
 MAIN = """
     from mainproc import ipc
@@ -59,15 +59,7 @@ def other(script: Callable[[str, str], Path]) -> Iterator[Any]:
 
 
 def run_page(address: str, *command: str | Path) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, *command],
-        env={**os.environ, "ELECTRON_IPC_ADDRESS": address},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+    return run_python(*command, env={**os.environ, "ELECTRON_IPC_ADDRESS": address})
 
 
 WAYS = pytest.mark.parametrize("way", [(), ("-m", "renderer")], ids=["python", "-m"])
@@ -246,5 +238,5 @@ def test_ctrl_c_says_goodbye(other: Any, script: Callable[[str, str], Path]) -> 
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, noteworthy(err)) == (130, "")
     assert "broke" not in other.next_line()

@@ -15,7 +15,13 @@ import pytest
 
 from renderer import IpcRenderer
 from tests.support.memory import MemoryMain, served
-from tests.support.processes import PATIENCE, RunningMain, run_python, running_main
+from tests.support.processes import (
+    PATIENCE,
+    RunningMain,
+    noteworthy,
+    run_python,
+    running_main,
+)
 
 MAIN = """
     from mainproc import ipc
@@ -88,7 +94,7 @@ def running(address: str, *command: str | Path) -> Generator[subprocess.Popen[st
 
 def end_of(page: subprocess.Popen[str]) -> tuple[int, str, str]:
     out, err = page.communicate(timeout=PATIENCE)
-    return page.returncode, out, err
+    return page.returncode, out, noteworthy(err)
 
 
 def seen_by(main: RunningMain) -> object:

@@ -18,7 +18,7 @@ import pytest
 from renderer import ConnectionClosed, IpcRenderer
 from tests.faults.proxy import Proxy, proxy_in_thread
 from tests.support.memory import Heard
-from tests.support.processes import PATIENCE, RunningMain, running_main
+from tests.support.processes import PATIENCE, RunningMain, noteworthy, running_main
 
 MAIN = """
     import asyncio
@@ -266,7 +266,7 @@ def run_losing(
             page.stdin.flush()
             act(page)
             out, err = page.communicate(timeout=PATIENCE)
-            return page.returncode, out, err
+            return page.returncode, out, noteworthy(err)
         finally:
             page.kill()
 

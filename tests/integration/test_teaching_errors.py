@@ -98,7 +98,8 @@ IMPATIENT_PAGE = """
 
 def test_no_main_process(write: Write, nowhere: str) -> None:
     page = write("page.py", IMPATIENT_PAGE)
-    code, out, err = run_python("-m", "renderer", page, env=environment(nowhere))
+    env = environment(nowhere)
+    code, out, err = run_python("-m", "renderer", page, env=env, told_to_wait=True)
     assert (code, out) == (3, "")
     assert err == f"{WARNING}renderer: {NO_MAIN}\n".replace("{}", nowhere)
 
@@ -106,7 +107,8 @@ def test_no_main_process(write: Write, nowhere: str) -> None:
 def test_no_main_process_for_a_plain_program(write: Write, nowhere: str) -> None:
     """It may catch the error; here it does not, and the traceback ends with it."""
     page = write("page.py", IMPATIENT_PAGE)
-    code, out, err = run_python(page, env=environment(nowhere))
+    env = environment(nowhere)
+    code, out, err = run_python(page, env=env, told_to_wait=True)
     assert (code, out) == (1, "")
     assert err.startswith(WARNING.format(nowhere) + "Traceback ")
     assert f"ConnectionClosed: {NO_MAIN.format(nowhere)}\n" in err

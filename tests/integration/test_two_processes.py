@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +15,13 @@ import pytest
 import renderer
 from renderer import ConnectionClosed, IpcRenderer
 from tests.integration.conftest import Write
-from tests.support.processes import PATIENCE, RunningMain, run_python, running_main
+from tests.support.processes import (
+    PATIENCE,
+    RunningMain,
+    noteworthy,
+    run_python,
+    running_main,
+)
 
 
 def page_environment(main: RunningMain) -> dict[str, str]:
@@ -73,7 +78,8 @@ def test_the_seeds_two_programs(
             code, out, err = main.stop()  # Goodbye ends the page, too
             rest, page_err = page.communicate(timeout=PATIENCE)
 
-    assert (lines, rest, page_err) == (["pong\n", "pong\n"], "", "")
+    assert (lines, rest) == (["pong\n", "pong\n"], "")
+    assert noteworthy(page_err) == ""
     assert page.returncode == 0
     assert (code, out) == (0, "ping\nping\n")
     assert "Traceback" not in err
@@ -184,18 +190,16 @@ def waiting(write: Write) -> Iterator[RunningMain]:
 
 
 def test_killing_main_fails_every_waiting_call(waiting: RunningMain) -> None:
-    ipc = IpcRenderer(waiting.address, reconnect=False).connect()
+    # Silence would be noticed in an hour: it is the end of the connection that is.
+    ipc = IpcRenderer(waiting.address, reconnect=False, dead_after=3600).connect()
     try:
         replies = [ipc.invoke("wait") for _ in range(50)]
         assert waiting.next_line() == "all begun"
-        began = time.monotonic()
         waiting.process.send_signal(signal.SIGKILL)
         for reply in replies:
             with pytest.raises(ConnectionClosed) as closed:
                 reply.result(PATIENCE)
             assert closed.value.outcome == "unknown"
-        # The promise is two seconds; a machine that is busy gets some more.
-        assert time.monotonic() - began < PATIENCE / 2
         with pytest.raises(ConnectionClosed):
             ipc.send("after the end")
     finally:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 PATIENCE = 30.0
 """Seconds after which something that should have happened long ago has not."""
@@ -59,8 +61,30 @@ def running_command(*command: str) -> Iterator[RunningMain]:
             process.communicate(timeout=PATIENCE)
 
 
-def run_python(*arguments: str | Path, **options: object) -> tuple[int, str, str]:
-    """Run a Python program to its end; return exit code, output and errors."""
+_WAITING: Final = re.compile(
+    r"^(mainproc: )?no answer from a main process at \S+ yet; waiting\r?\n",
+    re.MULTILINE,
+)
+
+
+def noteworthy(err: str) -> str:
+    """Return what a renderer has told on stderr, but not that it waits for main.
+
+    It says so after a second, and on a busy machine that is no sign of anything.
+    """
+    return _WAITING.sub("", err)
+
+
+def run_python(
+    *arguments: str | Path, told_to_wait: bool = False, **options: object
+) -> tuple[int, str, str]:
+    """Run a Python program to its end; return exit code, output and errors.
+
+    Args:
+        arguments: its path, or options of Python's; what follows is for the program.
+        told_to_wait: keep among the errors that it waits for main; see `noteworthy`.
+        options: for `subprocess.run`.
+    """
     command: Sequence[str] = [sys.executable, *map(str, arguments)]
     done = subprocess.run(
         command,
@@ -70,4 +94,5 @@ def run_python(*arguments: str | Path, **options: object) -> tuple[int, str, str
         check=False,
         **options,  # type: ignore[call-overload]  # cwd, env: as subprocess has them
     )
-    return done.returncode, done.stdout, done.stderr
+    err = done.stderr if told_to_wait else noteworthy(done.stderr)
+    return done.returncode, done.stdout, err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +15,7 @@ from renderer import (
     Overloaded,
 )
 from renderer.carrier import LinkBroken
+from renderer.settings import ThreadSettings
 from renderer.wire import reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
@@ -110,6 +112,25 @@ def test_a_main_that_never_comes_is_told(
     ]
 
 
+def test_loading_grpc_is_not_mains_fault(
+    main: MemoryMain,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    passed, monotonic = [0.0], time.monotonic
+    monkeypatch.setattr("renderer.deadline.monotonic", lambda: monotonic() + passed[0])
+
+    class SlowToLoad(MemoryRenderer):
+        def _carrier(self, settings: ThreadSettings) -> MemoryMain:
+            passed[0] = 3600.0  # the first time only
+            return super()._carrier(settings)
+
+    main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)]
+    with SlowToLoad(main, connect_timeout=PATIENCE) as ipc:
+        assert ipc.connect().is_connected()
+    assert caplog.text == ""
+
+
 def test_a_main_that_hangs_is_not_waited_for_longer(main: MemoryMain) -> None:
     main.take = lambda arriving, frame: None  # type: ignore[method-assign]  # deaf and dumb
     ipc = MemoryRenderer(main, connect_timeout=0.01)
@@ -129,7 +150,7 @@ def test_a_link_that_is_swallowed_is_not_waited_for(
 
     monkeypatch.setattr(main, "take", hears_the_second)
     monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
-    monkeypatch.setattr("renderer.threads.connected.attempts", lambda: [0.01] * 9)
+    monkeypatch.setattr("renderer.threads.connected.attempts", lambda: [0.01, PATIENCE])
     assert ipc.connect().is_connected()
     assert main.closed == 1
 
