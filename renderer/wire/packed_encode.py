@@ -234,12 +234,31 @@ def _children(level: list[Any], classes: set[type[object]]) -> list[Any] | None:
     else:
         dicts = [each for each in level if class_of(each) is dict]
         others = [each for each in level if class_of(each) in _LISTS]
-    found = gc.get_referents(*dicts)
-    # Since Python 3.13 the `__dict__` of an object may leave its values to the object.
-    if len(found) < sum(map(len, dicts)):
+    # One by one: of all at once, the keys of another dict would make up for its values.
+    if VALUES_HIDE and not all(gc.get_referents(each) for each in dicts if each):
         return None
+    found = gc.get_referents(*dicts)
     found += gc.get_referents(*others)
     return found
+
+
+def values_hide() -> bool:
+    """Tell whether in this Python the `__dict__` of an object hides its values.
+
+    In CPython 3.13 it may leave them to the object, and the garbage collector does not
+    find them through it.
+    """
+
+    class Owner:
+        def __init__(self) -> None:
+            self.name = "value"
+
+    owner = Owner()
+    return not gc.get_referents(vars(owner))
+
+
+VALUES_HIDE: Final = values_hide()
+"""A dict may hide what is in it from `gc.get_referents`."""
 
 
 __all__ = ("pack_args", "pack_value")
