@@ -27,7 +27,7 @@ class Hooks:
     reconnected: list[Hook] = field(default_factory=list[Hook])
     """There is a link again."""
     gap: list[GapHook] = field(default_factory=list[GapHook])
-    """A session could not be resumed: (sent and unconfirmed, missing or None)."""
+    """Messages may be lost: (sent and unconfirmed, missing or None)."""
     dropped: list[DroppedHook] = field(default_factory=list[DroppedHook])
     """Main gave up events for this renderer: (channel, how many)."""
 
@@ -36,6 +36,11 @@ class Hooks:
         if not self.gap:
             logger.warning("%s", texts.gap(sent, missing))
         return [partial(fn, sent, missing) for fn in self.gap]
+
+    def of_end(self, sent: int, missing: int | None) -> list[Hook]:
+        """Return what to call, before `disconnect`, for a session that has ended."""
+        may_be_lost = sent or missing is None or missing
+        return [partial(fn, sent, missing) for fn in self.gap] if may_be_lost else []
 
     def of_dropped(self, channel: str, count: int) -> list[Hook]:
         """Return what to call for events given up; if nobody wants that, log it."""

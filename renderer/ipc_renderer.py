@@ -233,9 +233,11 @@ class Channels(Registrar):
         """Call a function when messages may have been lost.
 
         Main was restarted, or has given this renderer up: a new session began, which
-        knows nothing of the old one. What main had not confirmed is not sent again; it
-        may have been dispatched, or not. Pending calls fail with `ConnectionClosed`,
-        outcome "unknown". Without such a function the same is logged as a warning.
+        knows nothing of the old one. Or the session has ended before all was heard, on
+        either side; `on_disconnect` follows then. After `close` it is not called. What
+        main had not confirmed is not sent again; it may have been dispatched, or not.
+        Pending calls fail with `ConnectionClosed`, outcome "unknown". Without such a
+        function the same is logged as a warning.
 
         Args:
             fn: called with the number of events and calls sent that main has not

@@ -11,7 +11,7 @@ from mainproc.home import Home
 from mainproc.web_contents import WebContents
 from renderer.wire.errors import RemoteProtocolError
 from renderer.wire.events import Ended
-from renderer.wire.reasons import NO_PROGRESS, OVERLOADED, UNSPECIFIED
+from renderer.wire.reasons import NO_PROGRESS, OVERLOADED
 
 logger = logging.getLogger("ipc.main")
 
@@ -59,9 +59,8 @@ class Lifecycle:
             logger.warning("gave %s up: %s", contents, end.message)
         why = f": {end.message}" if end.message else ""
         self._observers.log(logging.INFO, "%s disconnected%s", contents, why)
-        known = None if end.reason == UNSPECIFIED else missing
-        if end.unconfirmed or known is None or known:
-            self._observers.tell(lambda o: o.gap(contents, end.unconfirmed, known))
+        if end.unconfirmed or missing is None or missing:
+            self._observers.tell(lambda o: o.gap(contents, end.unconfirmed, missing))
 
     def destroyed(self, reason: Callable[[], str]) -> None:
         """Tell that it is gone for good, and why that is then.

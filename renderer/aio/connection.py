@@ -14,7 +14,7 @@ from renderer.aio.dispatcher import AioDispatcher
 from renderer.aio.outlet import AioOutlet
 from renderer.aio.tasks import Bell, hide, start_soon
 from renderer.carrier import AioCarrier
-from renderer.hooks import Hooks
+from renderer.hooks import Hook, Hooks
 from renderer.reports import Reports
 from renderer.settings import Settings
 from renderer.wire import events, reasons
@@ -78,6 +78,7 @@ class AioConnection:
         self.ended = False
         """Besides, all that arrived was dispatched, and the hooks were called."""
         self.unconfirmed = 0
+        self._of_end: list[Hook] = []
         """Events and calls that main is not known to have consumed, at the end."""
         self._hooks = hooks
         self._bell = Bell(self.loop)
@@ -216,7 +217,7 @@ class AioConnection:
         return bool(count)
 
     async def _call_hooks(self) -> None:
-        for hook in tuple(self._hooks.disconnect):
+        for hook in (*self._of_end, *self._hooks.disconnect):
             self.dispatcher.run_hook(hook)
         # An async hook may be one that waits for what comes next.
         await self._bell.wait_until(lambda: self.dispatcher.is_idle, DRAIN_S)
@@ -337,8 +338,10 @@ class AioConnection:
     def _session_ended(self, event: events.Ended) -> None:
         if self.opened:
             self.unconfirmed = event.unconfirmed + self._unsent
-            if event.missing and not self._closing:
-                logger.warning("%s", texts.missing(self.address, event.missing))
+            if not self._closing:
+                if event.missing:
+                    logger.warning("%s", texts.missing(self.address, event.missing))
+                self._of_end = self._hooks.of_end(self.unconfirmed, event.missing)
             self._stop(texts.ended(self.address, event), event.error)
         elif event.error is not None:
             self._connector.refused = texts.ended(self.address, event)

@@ -370,8 +370,11 @@ class Connection:
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed
-        if event.missing and not self._closing:
-            logger.warning("%s", texts.missing(self.address, event.missing))
+        if not self._closing:
+            if event.missing:
+                logger.warning("%s", texts.missing(self.address, event.missing))
+            for hook in self._hooks.of_end(event.unconfirmed, event.missing):
+                self._dispatcher.post(partial(call, hook))
         self._stop(texts.ended(self.address, event), event.error)
         self._links.stop()
         self._links.link.finish()

@@ -133,8 +133,8 @@ class Ended:
     """For people; empty if nobody said why."""
     unconfirmed: int
     """Events and calls of ours that the peer did not ack."""
-    missing: int
-    """Messages that the peer sent and that never came, as far as it told."""
+    missing: int | None
+    """Messages that the peer sent and that never came; None if it did not tell."""
     error: Exception | None = None
     """What the peer did wrong, if that ended it."""
 

@@ -84,7 +84,7 @@ class Session:
         self._attempt = 0
         self._expires = inf
         self._stale = 0  # messages of a lost session that the dispatcher still has
-        self._ending = events.Ended(pb.GOODBYE_REASON_UNSPECIFIED, "", 0, 0)
+        self._ending = events.Ended(pb.GOODBYE_REASON_UNSPECIFIED, "", 0, None)
         self._reset()
 
     def _reset(self) -> None:
@@ -433,7 +433,9 @@ class Session:
             self._detach(now, retry_after, goodbye.address)
             return
         reason, message = int(goodbye.reason), goodbye.message
-        self._ending.missing = max(0, goodbye.last_sent - self.inbox.received)
+        if goodbye.last_sent or self.state is not State.OPENING:
+            # In place of a Welcome it may be of a main that knows nothing of us.
+            self._ending.missing = max(0, goodbye.last_sent - self.inbox.received)
         if self.state is not State.CLOSING:
             self._ending.reason, self._ending.message = reason, message
         if renderer and reason == pb.GOODBYE_REASON_REPLACED:

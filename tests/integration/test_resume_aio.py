@@ -138,6 +138,43 @@ async def test_a_main_that_is_away_for_a_while(
     assert contents.is_connected()
 
 
+async def test_what_never_came_before_the_end_is_told(
+    ipc: IpcRenderer, proxy: Proxy, ipc_main: IpcMain
+) -> None:
+    assert await ipc.invoke("add", 1, 2) == 3
+    (contents,) = ipc_main.web_contents
+    hooks: list[object] = []
+    ipc.on_gap(lambda *what: hooks.append(what))
+    ipc.on_disconnect(lambda: hooks.append("disconnected"))
+    proxy.accepts = False
+    proxy.reset()
+    await until(lambda: not ipc.is_connected())
+    await until(lambda: not contents.is_connected())
+    assert contents.send("down", 1)
+    assert contents.send("down", 2)
+    contents.close("enough")
+    ipc.send("up", 1)
+    proxy.accepts = True
+    await ipc.wait()
+    assert hooks == [(1, 2), "disconnected"]
+
+
+async def test_an_end_in_order_is_no_gap(ipc_main: IpcMain) -> None:
+    hooks: list[object] = []
+    async with mainproc.serve(ipc_main, listen="127.0.0.1:0") as main:
+        ipc = IpcRenderer(main.address)
+        ipc.on_gap(lambda *what: hooks.append(what))
+        ipc.on_disconnect(lambda: hooks.append("disconnected"))
+        ipc.on("down", hooks.append)
+        await ipc.connect()
+        ipc_main.on("up", lambda event, number: event.sender.send("down", number))
+        for number in range(3):
+            ipc.send("up", number)
+        await ipc.flush()
+    await ipc.wait()
+    assert hooks == [0, 1, 2, "disconnected"]
+
+
 async def test_a_main_that_was_restarted(ipc_main: IpcMain) -> None:
     async with AsyncExitStack() as stack:
         proxy = await stack.enter_async_context(Proxy(""))

@@ -116,7 +116,7 @@ async def test_what_becomes_of_a_renderer_is_told_once(
         ("INFO", "…: disconnected"),
         ("INFO", "…: resumed"),
         ("WARNING", f"…: refused: PROTOCOL: {why}"),
-        ("WARNING", "…: gap: 1 messages to it unconfirmed, 0 from it missing"),
+        ("WARNING", "…: gap: 1 messages to it unconfirmed, ? from it missing"),
         ("INFO", f"…: destroyed: it broke the protocol: {why}"),
     ]
     assert {name for name, *_ in by_observer} == {"ipc.observe"}

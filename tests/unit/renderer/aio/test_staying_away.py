@@ -147,8 +147,9 @@ async def test_main_says_that_it_has_lost_the_session(
 async def test_giving_up(caplog: pytest.LogCaptureFixture) -> None:
     main = KeepingMain(grace=0.05)
     async with renderer_of(main) as ipc:
-        hooks: list[str] = []
+        hooks: list[object] = []
         ipc.on_reconnecting(lambda: hooks.append("reconnecting"))
+        ipc.on_gap(lambda *what: hooks.append(what))
         ipc.on_disconnect(lambda: hooks.append("disconnected"))
         await ipc.connect()
         async with away(ipc):
@@ -162,7 +163,7 @@ async def test_giving_up(caplog: pytest.LogCaptureFixture) -> None:
             assert await ipc.wait() is False
             with pytest.raises(ConnectionClosed, match="gave up"):
                 ipc.send("z")
-        assert hooks == ["reconnecting", "disconnected"]
+        assert hooks == ["reconnecting", (2, None), "disconnected"]
         assert "it has not confirmed 2 messages sent to it" in told(caplog)[-1]
         assert repr(ipc) == "<IpcRenderer at memory, not connected>"
         main.grace = 60.0
@@ -220,10 +221,14 @@ async def test_a_message_that_kills_every_link_is_the_end(
 async def test_a_goodbye_tells_what_never_came(
     main: KeepingMain, ipc: MemoryAioRenderer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    hooks: list[object] = []
+    ipc.on_gap(lambda *what: hooks.append(what))
+    ipc.on_disconnect(lambda: hooks.append("disconnected"))
     await ipc.connect()
     main.attempts = [refusal(reasons.CLOSED, "enough", last_sent=2)]
     main.drop()
     assert await ipc.wait() is True
+    assert hooks == [(0, 2), "disconnected"]
     text = "main at memory has ended the session; 2 messages of its never came"
     assert text in caplog.messages
 

@@ -175,12 +175,13 @@ def test_giving_up(caplog: pytest.LogCaptureFixture) -> None:
 def test_giving_up_fails_what_waits(caplog: pytest.LogCaptureFixture) -> None:
     main = KeepingMain(grace=0.5)
     with WatchedRenderer(main) as ipc:
+        ipc.on_gap(lambda *what: ipc.news.put(what))
         ipc.connect()
         with away(main, ipc):
             ipc.send("x")
             reply = ipc.invoke("y")
             error = reply.exception(PATIENCE)
-            assert ipc.news.next() == "disconnected"
+            assert [ipc.news.next(), ipc.news.next()] == [(2, None), "disconnected"]
         assert isinstance(error, ConnectionClosed)
         assert error.outcome == "not-sent"
         assert "it has not confirmed 2 messages sent to it" in told(caplog)[-1]
@@ -204,10 +205,15 @@ def test_an_answer_that_is_final(
 def test_a_goodbye_in_place_of_a_welcome(
     main: KeepingMain, ipc: WatchedRenderer
 ) -> None:
+    ipc.on_gap(lambda *what: ipc.news.put(what))
     ipc.connect()
     main.attempts = [refusal(reasons.SHUTDOWN, "main stops")]
     main.drop()
-    assert [ipc.news.next(), ipc.news.next()] == ["reconnecting", "disconnected"]
+    assert [ipc.news.next() for _ in range(3)] == [
+        "reconnecting",
+        (0, None),
+        "disconnected",
+    ]
     with pytest.raises(ConnectionClosed, match="said goodbye: main stops"):
         ipc.send("x")
 
@@ -215,12 +221,18 @@ def test_a_goodbye_in_place_of_a_welcome(
 def test_a_goodbye_tells_what_never_came(
     main: KeepingMain, ipc: WatchedRenderer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    ipc.on_gap(lambda *what: ipc.news.put(what))
     ipc.connect()
     main.attempts = [refusal(reasons.CLOSED, "enough", last_sent=2)]
     main.drop()
     assert ipc.wait(PATIENCE) is True
     text = "main at memory has ended the session; 2 messages of its never came"
     assert text in caplog.messages
+    assert [ipc.news.next() for _ in range(3)] == [
+        "reconnecting",
+        (0, 2),
+        "disconnected",
+    ]
 
 
 def test_a_link_without_a_welcome_is_cut(

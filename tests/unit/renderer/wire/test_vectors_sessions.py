@@ -183,7 +183,7 @@ class Player:
                 told = {
                     "reason": reason_name(event.reason),
                     "unconfirmed": str(event.unconfirmed),
-                    "missing": str(event.missing),
+                    "missing": str(event.missing or 0),
                 }
                 return {"ended": told}
 
