@@ -92,6 +92,13 @@ FIGURES: Final = (
         Side(OURS, "beside_mib_64"),
         count=100,
     ),
+    Figure(
+        "invoke_beside_flood",
+        "three renderers' invokes while another's events hold main, 1 ms each",
+        "s",
+        Side(OURS, "beside_flood"),
+        count=300,
+    ),
     Figure("connects", "renderers that come and go", "/s", Side(OURS, "connects")),
     Figure(
         "connects_python_socketio",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from time import perf_counter
 
 from mainproc import ipc
 from mainproc.events import IpcMainEvent, IpcMainInvokeEvent
@@ -11,6 +12,7 @@ from tests.bench.payloads import TEXT
 
 _BREATH = 256
 """Events after which it drains: a frame takes as many."""
+_HOLD_S = 0.001
 
 allow_many()
 
@@ -28,6 +30,13 @@ def same(event: IpcMainInvokeEvent, arg: object) -> object:
 @ipc.on("echo")
 def echo(event: IpcMainEvent, arg: object) -> None:
     event.sender.send("pong", arg)
+
+
+@ipc.on("hold")
+def hold(event: IpcMainEvent) -> None:
+    until = perf_counter() + _HOLD_S
+    while perf_counter() < until:
+        pass
 
 
 @ipc.handle("push")

@@ -15,7 +15,7 @@ from tests.bench.descriptors import allow_many
 from tests.bench.measuring import Arrivals, at_most, one_by_one, side_by_side
 from tests.bench.obeying import obey
 from tests.bench.payloads import TEXT, megabytes, records
-from tests.bench.results import Samples, Span
+from tests.bench.results import Samples, Span, all_samples
 
 _BREATH = 256
 """Events after which it drains: a frame takes as many."""
@@ -95,6 +95,34 @@ class Page:
             over.set()
         return samples
 
+    async def beside_flood(self, count: int) -> Samples:
+        """Invoke on three connections while what a fourth one sends keeps main busy."""
+        over = asyncio.Event()
+
+        async def flood(ipc: IpcRenderer) -> None:
+            last = ipc.invoke("same", TEXT)
+            while not over.is_set():
+                for _ in range(_BREATH):
+                    ipc.send("hold")
+                before, last = last, ipc.invoke("same", TEXT)
+                await before  # main has the next ones already
+            await last
+
+        async with (
+            IpcRenderer(self._ipc.address) as flooding,
+            IpcRenderer(self._ipc.address) as second,
+            IpcRenderer(self._ipc.address) as third,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(flood(flooding))
+            quiet = [
+                one_by_one(partial(ipc.invoke, "same", TEXT), count)
+                for ipc in (self._ipc, second, third)
+            ]
+            measured = await asyncio.gather(*quiet)
+            over.set()
+        return all_samples(measured)
+
     async def connects(self, count: int) -> Span:
         """Come and go, ten at a time."""
 
@@ -120,6 +148,7 @@ async def main(address: str) -> None:
                 "mib_10": partial(page.same, megabytes(10)),
                 "mib_64": partial(page.same, megabytes(64)),
                 "beside_mib_64": partial(page.beside, megabytes(64)),
+                "beside_flood": page.beside_flood,
                 "connects": page.connects,
                 "echo": page.echo,
                 "push": page.push,
