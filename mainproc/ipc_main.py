@@ -165,7 +165,8 @@ class IpcMain(Channels):
         * "raise" (the default): `send` raises `Overloaded`, and nothing is sent.
           Sending to many leaves the renderer out.
         * "drop_oldest": the oldest events of the same channel give way. Only those do
-          of which nothing was written yet; where there is none, as "raise". The
+          of which nothing was written yet; where there is none, as "raise". So that
+          there mostly is one, no more than half of the window is on its way. The
           renderer is told how many went, `contents.dropped` counts them, and the log
           has one warning for each renderer and channel. Large messages, calls and
           replies never go.

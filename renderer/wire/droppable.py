@@ -6,8 +6,9 @@ was written on any link: what was, the peer may have, and a replay must say the 
 
 Events that a peer has not consumed but has in hand cannot go any more. So that there is
 always something that can, those at the end of the queue are held back while half of
-the window is on its way. Nothing else ever waits for that: whatever is put behind them
-takes them along.
+the window is on its way, and a frame takes no more of them than make it half. Nothing
+else ever waits for that: whatever is put behind them takes them along. (In a window of
+one message nothing can wait, nor can an event that needs more than half of one.)
 
 A sender that is a million messages ahead must not hold a million tombstones. Those
 that stand side by side become one for each channel: their numbers tell nothing of
@@ -202,21 +203,48 @@ class Droppables:
         """
         if not queue or last != self._end or written + 1 < self._begin:
             return False
-        first = queue[0]
-        if type(first) is Tombstone:
-            return not first.written
-        return type(first) is Droppable  # if not, the peer may have lost it in a cut
+        return _may_wait(queue[0])
 
     def suffice(self, messages: int, size: int) -> bool:
-        """Tell whether more than half of the window is on its way.
+        """Tell whether half of the window is on its way.
 
         Args:
             messages: how many are not acked, written or not.
             size: their bytes.
         """
-        return (messages - self._count) * 2 > self._window[0] or (
-            size - self._all_bytes
-        ) * 2 > self._window[1]
+        return self._is_half(messages - self._count, size - self._all_bytes)
+
+    def _is_half(self, messages: int, size: int) -> bool:
+        return messages * 2 >= self._window[0] or size * 2 >= self._window[1]
+
+    def at_once(
+        self, items: list[Entry], last: int, written: int, messages: int, size: int
+    ) -> int:
+        """Return how many items the next frame may take.
+
+        Of those that only events follow which may be given up, as many as make half of
+        the window be on its way.
+
+        Args:
+            items: the first of what waits for the link, merged; one of them may go.
+            last: the last number of all messages.
+            written: the last that is written.
+            messages: how many are not acked, written or not.
+            size: their bytes.
+        """
+        if last != self._end or not self._is_half(messages, size):
+            return len(items)  # not even all of them make half
+        messages, size = messages - self._count, size - self._all_bytes
+        number = written + 1
+        for index, item in enumerate(items):
+            waits = number >= self._begin and _may_wait(item)
+            if waits and self._is_half(messages, size):
+                return index
+            if type(item) is Droppable:
+                messages += 1
+                size += len(item.data)
+            number += item.count if type(item) is Tombstone else 1
+        return len(items)
 
     # ---- the queue -------------------------------------------------------------------
 
@@ -266,6 +294,12 @@ class Droppables:
                 numbers += item.count - 1
             written.append(item)
         return written, numbers
+
+
+def _may_wait(item: Entry) -> bool:
+    if type(item) is Tombstone:
+        return not item.written
+    return type(item) is Droppable  # if not, the peer may have lost it in a cut
 
 
 def _tombstones(run: dict[str, int]) -> list[Tombstone]:

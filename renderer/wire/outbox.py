@@ -285,7 +285,7 @@ class Outbox(Debit):
         queued = self._queued
         max_messages = self._progress.batch(max_messages)
         if self._droppables is not None:
-            self._droppables.merge(queued, max_messages)
+            max_messages = self._at_once(self._droppables, max_messages)
         parts: list[bytes | memoryview] = []
         size = count = 0
         for item in queued if len(queued) <= max_messages else queued[:max_messages]:
@@ -316,6 +316,16 @@ class Outbox(Debit):
         if not acks:
             self.ack(self.written)
         return first, parts
+
+    def _at_once(self, droppables: Droppables, most: int) -> int:
+        """Return how many of what is queued the next frame may have, of so many."""
+        droppables.merge(self._queued, most)
+        if self._lanes is not None or not self._may_hold:
+            return most
+        outstanding = self.outstanding, self.outstanding_bytes
+        return droppables.at_once(
+            self._queued[:most], self.last, self.written, *outstanding
+        )
 
     def unacked(self, up_to: int, room: int) -> list[bytes] | None:
         """Return all from `acked` + 1 up to a number; it counts as written.

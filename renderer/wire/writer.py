@@ -127,6 +127,8 @@ class Writer:
         first, parts = 0, list[bytes | memoryview]()
         if self._goodbye is not None:
             outbox.hold_nothing_back()
+        if peer.narrowed and outbox.holds_back:
+            self._mind_window(outbox, peer)  # no frame of messages will ask
         if outbox.has_unwritten() and not self._stopped:
             room = min(self._limits.batch_bytes, peer.max_frame_bytes - CONTROL_RESERVE)
             first, parts = outbox.take(self._limits.batch_messages, room, peer.acks)

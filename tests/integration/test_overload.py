@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain, Limits
@@ -13,9 +15,6 @@ from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
 from tests.integration.main_support import RawPage, event, raw_page, serving
 from tests.support.waiting import until
-
-if TYPE_CHECKING:
-    import pytest
 
 PATIENCE = 30.0
 
@@ -53,6 +52,31 @@ async def test_one_that_reads_and_does_not_consume_gets_the_newest() -> None:
         assert len(heard) == sent - slow.dropped
         assert heard == sorted(heard)
         assert heard[-1] == sent - 1
+
+
+@pytest.mark.parametrize("window", [2, 64])
+async def test_one_with_a_small_window_gets_the_newest(window: int) -> None:
+    """However quickly main sends: one frame could take the whole window."""
+    sent, heard = 2_000, list[int]()
+    all_heard = asyncio.Event()
+    limits = Limits(window_messages=window)
+    ipc = IpcMain(overflow={"news": "drop_oldest"}, limits=limits)
+    async with serving(ipc) as (main, _), AioRenderer(main.address) as page:
+
+        page.on("news", heard.append)
+        page.on("end", all_heard.set)
+        (contents,) = ipc.web_contents
+        for number in range(sent):
+            assert contents.send("news", number)
+            if not number % 100:
+                await asyncio.sleep(0)
+        assert contents.dropped
+        await contents.drain()
+        contents.send("end")
+        await asyncio.wait_for(all_heard.wait(), PATIENCE)
+        assert heard == sorted(heard)
+        assert heard[-1] == sent - 1
+        assert len(heard) == sent - contents.dropped
 
 
 async def test_a_flood_over_real_sockets_leaves_room_for_others() -> None:

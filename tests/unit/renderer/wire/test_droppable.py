@@ -12,8 +12,7 @@ from renderer.wire.errors import Overloaded, PayloadTooLarge
 from renderer.wire.limits import MIB, Limits, Peer
 from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel
-from renderer.wire.state import State
-from tests.support.wires import Pair, event, reply
+from tests.support.wires import event
 
 LIMITS = Limits(window_messages=4, window_bytes=10_000, batch_bytes=1_024)
 PEER = Peer(
@@ -27,7 +26,10 @@ PEER = Peer(
 
 @pytest.fixture
 def outbox() -> Outbox:
-    return Outbox(LIMITS)
+    """One that holds nothing back, as before a Goodbye."""
+    outbox = Outbox(LIMITS)
+    outbox.hold_nothing_back()
+    return outbox
 
 
 def on_lane(lane: int, channel: str, size: int = 0) -> Parcel:
@@ -147,82 +149,6 @@ def test_without_acks_what_went_is_acked_when_it_is_written(outbox: Outbox) -> N
     drop(outbox, *"a" * 9)
     outbox.take(100, MIB, acks=False)
     assert (outbox.acked, outbox.outstanding) == (9, 0)
-
-
-# ---- holding back ------------------------------------------------------------------
-
-WIDE = Peer(window_messages=10, window_bytes=10_000, max_frame_bytes=4_096)
-
-
-def fill(outbox: Outbox, count: int, size: int = 0) -> None:
-    """Put droppable events one by one, and write each at once if it may go."""
-    for _ in range(count):
-        drop(outbox, "a", size=size, peer=WIDE)
-        if outbox.has_unwritten():
-            write(outbox)
-
-
-@pytest.mark.parametrize(("size", "written"), [(0, 6), (900, 6), (1_200, 5)])
-def test_half_of_the_window_is_held_back(
-    outbox: Outbox, size: int, written: int
-) -> None:
-    fill(outbox, 20, size)
-    assert outbox.written == written
-    assert outbox.holds_back
-    assert drop(outbox, "a", size=size, peer=WIDE) == [1], "there is one to give up"
-
-
-def test_acks_let_go_what_is_held_back(outbox: Outbox) -> None:
-    fill(outbox, 20)
-    outbox.ack(1)
-    assert told(write(outbox)[1]) == [("a", 10), *"aaaa"]
-
-
-def test_whatever_is_put_behind_takes_it_along(outbox: Outbox) -> None:
-    fill(outbox, 9)
-    assert not outbox.has_unwritten()
-    outbox.put(reply(), WIDE)
-    assert not outbox.holds_back
-    assert len(write(outbox)[1]) == 4
-    fill(outbox, 1)
-    assert outbox.holds_back
-
-
-def test_what_is_put_between_does_not_wait_for_what_follows(outbox: Outbox) -> None:
-    fill(outbox, 9)
-    assert outbox.holds_back
-    outbox.put(reply(), WIDE)
-    drop(outbox, "a", peer=WIDE)
-    assert not outbox.holds_back
-    assert outbox.has_unwritten()
-
-
-def test_who_does_not_ack_gets_all(outbox: Outbox) -> None:
-    for _ in range(20):
-        drop(outbox, "a", peer=WIDE)
-        outbox.take(100, MIB, acks=False)
-    assert outbox.acked == 20
-
-
-def test_what_a_cut_may_have_lost_is_not_held_back(outbox: Outbox) -> None:
-    fill(outbox, 9)
-    outbox.resume(2, confirmed=True)
-    assert outbox.has_unwritten()
-    assert len(write(outbox, count=4)[1]) == 4
-    assert outbox.holds_back, "the peer has six again"
-    drop(outbox, *"aaa", peer=WIDE)
-    assert outbox.holds_back
-    outbox.hold_nothing_back()
-    assert told(write(outbox)[1]) == [("a", 2), *"aaaa"]
-
-
-def test_a_tombstone_in_front_is_held_back_with_the_rest(outbox: Outbox) -> None:
-    fill(outbox, 20)
-    outbox.ack(1)
-    write(outbox, count=1)
-    assert not outbox.holds_back
-    outbox.resume(6, confirmed=True)
-    assert not outbox.holds_back, "it was written before"
 
 
 # ---- memory ------------------------------------------------------------------------
@@ -363,40 +289,3 @@ def test_a_large_message_never_goes_but_others_go_for_it(outbox: Outbox) -> None
     assert drop(outbox, "a", size=4_500) == [3]
     with pytest.raises(Overloaded):
         drop(outbox, "a", size=4_500)
-
-
-# ---- in a session ------------------------------------------------------------------
-
-
-class Held(Pair):
-    """Main has sent what may be dropped, and the renderer has consumed nothing."""
-
-    def __init__(self) -> None:
-        super().__init__(renderer=Limits(window_messages=8))
-        self.open()
-        for _ in range(8):
-            self.send()
-            self.flow()
-        assert self.main.outbox.holds_back
-
-    def send(self) -> None:
-        self.main.outbox.put_droppable(event("news"), self.main.peer, "news")
-
-
-def test_acks_do_not_wait_for_what_is_held_back() -> None:
-    pair = Held()
-    pair.renderer.put(event())
-    pair.renderer.request_ack()
-    pair.flow()
-    pair.main.consume()
-    pair.flow()
-    assert pair.renderer.outbox.acked == 1
-    assert pair.main.outbox.holds_back
-
-
-def test_a_goodbye_goes_behind_what_is_held_back() -> None:
-    pair = Held()
-    pair.main.goodbye()
-    pair.flow()
-    assert pair.renderer.inbox.received == 8
-    assert pair.renderer.state is State.DRAINING
