@@ -41,6 +41,10 @@ def test_names_and_tokens(tmp_path: Path) -> None:
         ("", "has no token; make one: python -c"),
         ("# nothing\n\n", "has no token"),
         ("short", "line 1: a token of less than 16 characters can be guessed"),
+        (
+            f"{'0123456789' * 2}\nleft 123456789012345",
+            "line 2: a token of less than 16",
+        ),
         (f"a b {ONE}", "line 1: a line is TOKEN or NAME TOKEN"),
         (f"{ONE}\nleft {ONE}", "line 2: the token is that of another name, too"),
         (f"left {ONE}é", "line 1: a token is printable ASCII"),
@@ -54,6 +58,10 @@ def test_what_is_no_token_file(tmp_path: Path, data: str, words: str) -> None:
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
     assert ONE not in str(caught.value)
+
+
+def test_the_shortest_token(tmp_path: Path) -> None:
+    assert Tokens.load(written(tmp_path, "1234567890123456")).find("1234567890123456")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
