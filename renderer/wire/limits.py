@@ -11,6 +11,10 @@ MIB: Final = 1024 * KIB
 MAX_DEPTH: Final = 64
 """Levels of containers in one value; more is refused in every encoding."""
 
+MAX_CONTAINERS: Final = 1_000_000
+"""Containers, exts among them, in the values of one message: each has a byte or two on
+the wire, and costs its reader a hundred, and a microsecond or some."""
+
 MIN_CHUNK_BYTES: Final = KIB
 """Every chunk but the last carries at least this."""
 

@@ -14,11 +14,13 @@ from typing import Any, Final
 import msgpack
 
 from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.bounds import too_deep, too_many
 from renderer.wire.ext import INT64_MAX, Opaque, malformed, read_payload
-from renderer.wire.limits import MAX_DEPTH
+from renderer.wire.limits import MAX_CONTAINERS, MAX_DEPTH
+from renderer.wire.packed_count import has_too_many
 from renderer.wire.packed_depth import is_shallow, looks_wide, read_shallow
 from renderer.wire.packed_keys import KEYS_STAY, may_have_maps, unpack_slowly
-from renderer.wire.paths import Refusal, too_deep
+from renderer.wire.paths import Refusal
 from renderer.wire.plain import class_of
 from renderer.wire.values_build import (
     Ancestors,
@@ -44,6 +46,8 @@ def unpack_args(data: bytes) -> list[Any]:
         DataCloneError: they are malformed; `path` says which part of them.
     """
     args: Any
+    if len(data) > MAX_CONTAINERS and has_too_many(data):
+        raise too_many().at("args")
     try:
         if looks_wide(data, 1):
             args, good = read_shallow(data, _read), True
@@ -60,7 +64,7 @@ def unpack_args(data: bytes) -> list[Any]:
         args = _raw(data)
         if class_of(args) is not list:
             raise Refusal("packed arguments are an array")
-        _read_into(out, args, 1, [])
+        _read_into(out, args, 1, Ancestors())
     except Refusal as refusal:
         raise refusal.at("args") from None
     return out
@@ -76,6 +80,8 @@ def unpack_value(data: bytes, path: str = "value") -> Any:
     Raises:
         DataCloneError: it is malformed; `path` says which part of it.
     """
+    if len(data) > MAX_CONTAINERS and has_too_many(data):
+        raise too_many().at(path)
     try:
         if looks_wide(data, 0):
             return read_shallow(data, _read)
@@ -86,7 +92,7 @@ def unpack_value(data: bytes, path: str = "value") -> Any:
         pass
     out: list[Any] = []
     try:
-        _read_into(out, (_raw(data),), 1, [])
+        _read_into(out, (_raw(data),), 1, Ancestors())
     except Refusal as refusal:
         if refusal.trail:
             del refusal.trail[-1]  # the place in a list that is ours alone
@@ -197,7 +203,7 @@ def _raw(data: bytes) -> Any:
 def _refusal(error: ValueError | OverflowError) -> Refusal:
     name = type(error).__name__
     if name == "StackError":
-        return too_deep(MAX_DEPTH)
+        return too_deep()
     return Refusal(f"malformed MessagePack: {_REASONS.get(name, error)}")
 
 
@@ -227,7 +233,7 @@ def _read_into(
             if cls is int:
                 # What is beyond 64 bits with a sign is a big integer in short.
                 if raw > INT64_MAX and level > MAX_DEPTH:
-                    raise too_deep(MAX_DEPTH)
+                    raise too_deep()
                 append(raw)
             elif cls in _SCALARS:
                 append(raw)
@@ -240,7 +246,7 @@ def _read_into(
 
 def _read_container(raw: Any, level: int, around: Ancestors) -> Any:
     if level > MAX_DEPTH:
-        raise too_deep(MAX_DEPTH)
+        raise too_deep()
     cls = class_of(raw)
     if cls is _Pairs:
         return _read_pairs(raw, level, around)

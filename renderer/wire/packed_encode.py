@@ -18,6 +18,7 @@ import msgpack
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.ext import Elements, Payload, big_integer, typed_array
+from renderer.wire.packed_count import has_too_many
 from renderer.wire.packed_depth import SHALLOW
 from renderer.wire.pieces import (
     LARGE,
@@ -56,7 +57,7 @@ def _pack_others(items: list[object]) -> Packed | None:
     if not classes <= _SMALL and any(map(_has_elements, items)):
         return _in_pieces(items)
     data = _written(items)
-    if data is None or classes <= _SCALARS or _is_exact(items):
+    if data is None or classes <= _SCALARS or _may_go(items, data):
         return data
     return None
 
@@ -74,7 +75,7 @@ def pack_value(value: object) -> Packed | None:
 
 def _packed(value: object) -> bytes | None:
     data = _written(value)
-    return data if data is None or _is_exact([value]) else None
+    return data if data is None or _may_go([value], data) else None
 
 
 def _written(value: object) -> bytes | None:
@@ -199,6 +200,11 @@ _packers: Final[list[msgpack.Packer]] = []
 
 
 # ---- what msgpack does not ask about -------------------------------------------------
+
+
+def _may_go(items: list[Any], data: bytes) -> bool:
+    """Tell whether packed values are what the contract says; otherwise a tree tells."""
+    return _is_exact(items) and not has_too_many(data)
 
 
 def _is_exact(level: list[Any]) -> bool:

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import msgpack
 
+Hook = Callable[[list[Any]], Any]
+
 _ARRAYS: Final = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
 _MAPS: Final = frozenset((*range(0x80, 0x90), 0xDE, 0xDF))
 _NO_MAPS: Final = bytes({*range(256)} - _MAPS)
@@ -36,13 +38,18 @@ def may_have_maps(data: bytes) -> bool:
 
 
 def unpack_slowly(
-    data: bytes, *, pairs: Callable[[list[Any]], Any], **options: Any
+    data: bytes,
+    *,
+    pairs: Hook,
+    list_hook: Hook | None = None,
+    **options: Any,
 ) -> Any:
     """Return what msgpack makes of the data, but with keys that are not interned.
 
     Args:
         data: MessagePack.
         pairs: as `object_pairs_hook`.
+        list_hook: as msgpack's.
         options: others of msgpack's.
 
     Raises:
@@ -51,7 +58,7 @@ def unpack_slowly(
     unpacker = msgpack.Unpacker(max_buffer_size=max(1, len(data)), **options)
     unpacker.feed(data)
     try:
-        value = _read(unpacker, data, pairs)
+        value = _read(unpacker, data, pairs, list_hook)
     except msgpack.OutOfData:
         raise ValueError("Unpack failed: incomplete input") from None
     if unpacker.tell() != len(data):
@@ -62,21 +69,22 @@ def unpack_slowly(
 class _Level:
     """An array or a map of which not all parts are read."""
 
-    __slots__ = ("is_map", "left", "parts")
+    __slots__ = ("hook", "is_map", "left", "parts")
 
-    def __init__(self, left: int, *, is_map: bool) -> None:
+    def __init__(self, left: int, hook: Hook | None, *, is_map: bool) -> None:
         self.parts: list[Any] = []
         self.left = left
+        self.hook = hook
         self.is_map = is_map
 
-    def whole(self, pairs: Callable[[list[Any]], Any]) -> Any:
-        if not self.is_map:
-            return self.parts
-        parts = iter(self.parts)
-        return pairs(list(zip(parts, parts, strict=True)))
+    def whole(self) -> Any:
+        if self.is_map:
+            parts = iter(self.parts)
+            self.parts = list(zip(parts, parts, strict=True))
+        return self.parts if self.hook is None else self.hook(self.parts)
 
 
-def _read(unpacker: Any, data: bytes, pairs: Callable[[list[Any]], Any]) -> Any:
+def _read(unpacker: Any, data: bytes, pairs: Hook, lists: Hook | None) -> Any:
     around: list[_Level] = []
     while True:
         place: int = unpacker.tell()
@@ -85,13 +93,13 @@ def _read(unpacker: Any, data: bytes, pairs: Callable[[list[Any]], Any]) -> Any:
             if len(around) == _DEEPEST:
                 raise msgpack.StackError
             if head in _MAPS:
-                level = _Level(2 * unpacker.read_map_header(), is_map=True)
+                level = _Level(2 * unpacker.read_map_header(), pairs, is_map=True)
             else:
-                level = _Level(unpacker.read_array_header(), is_map=False)
+                level = _Level(unpacker.read_array_header(), lists, is_map=False)
             if level.left:
                 around.append(level)
                 continue
-            value = level.whole(pairs)
+            value = level.whole()
         else:
             value = unpacker.unpack()
         while around:
@@ -100,7 +108,7 @@ def _read(unpacker: Any, data: bytes, pairs: Callable[[list[Any]], Any]) -> Any:
             level.left -= 1
             if level.left:
                 break
-            value = around.pop().whole(pairs)
+            value = around.pop().whole()
         else:
             return value
 

@@ -36,11 +36,6 @@ class Refusal(Exception):
         return DataCloneError(self.message, root + _path(self.trail[::-1]))
 
 
-def too_deep(limit: int) -> Refusal:
-    """Return the refusal of a container below too many others."""
-    return Refusal(f"deeper than {limit} levels")
-
-
 def key_segment(key: str) -> str:
     """Return the segment of an object's member."""
     if key.isidentifier() and len(key) <= _LONGEST_KEY:
@@ -69,4 +64,4 @@ def _path(segments: list[Segment]) -> str:
     return "".join(texts)
 
 
-__all__ = ("Refusal", "Segment", "key_segment", "map_segment", "too_deep")
+__all__ = ("Refusal", "Segment", "key_segment", "map_segment")

@@ -12,12 +12,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.bounds import Bounds
 from renderer.wire.errors import RemoteError, quote
 from renderer.wire.ext import Opaque, is_simple, malformed, read_payload
 from renderer.wire.paths import Refusal, key_segment, map_segment
 
-Ancestors = list[Any]
-"""The containers around a value, the outermost first, as far as they are read."""
+
+class Ancestors(list[Any], Bounds):
+    """The containers around a value, the outermost first, as far as they are read."""
+
+
 Read = Callable[[list[Any], Iterable[Any], int, Ancestors], None]
 """Appends the children of a container, whose containers are at the level told."""
 Builder = Callable[[Read, int, Iterable[Any], int, Ancestors], Any]

@@ -12,8 +12,7 @@ from typing import Any
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.ext import malformed
-from renderer.wire.limits import MAX_DEPTH
-from renderer.wire.paths import Refusal, too_deep
+from renderer.wire.paths import Refusal
 from renderer.wire.values_build import (
     Ancestors,
     build_ext,
@@ -33,7 +32,7 @@ def decode_args(values: Iterable[pb.Value]) -> list[Any]:
     """
     out: list[Any] = []
     try:
-        _read_into(out, values, 1, [])
+        _read_into(out, values, 1, Ancestors())
     except Refusal as refusal:
         raise refusal.at("args") from None
     return out
@@ -51,7 +50,7 @@ def decode_value(value: pb.Value, path: str = "value") -> Any:
     """
     out: list[Any] = []
     try:
-        _read_into(out, (value,), 1, [])
+        _read_into(out, (value,), 1, Ancestors())
     except Refusal as refusal:
         del refusal.trail[-1]  # the place in a list that is ours alone
         raise refusal.at(path) from None
@@ -90,8 +89,7 @@ def _read_into(
 
 
 def _read_container(value: pb.Value, level: int, around: Ancestors) -> Any:
-    if level > MAX_DEPTH:
-        raise too_deep(MAX_DEPTH)
+    around.enter(level)
     container = value.container
     if container == pb.CONTAINER_OBJECT:
         return build_object(_read_into, value.keys, value.items, level, around)
@@ -103,8 +101,7 @@ def _read_container(value: pb.Value, level: int, around: Ancestors) -> Any:
 
 
 def _read_ext(value: pb.Value, level: int, around: Ancestors) -> Any:
-    if level > MAX_DEPTH:
-        raise too_deep(MAX_DEPTH)
+    around.enter(level)
     ext = value.ext
     if ext == pb.EXT_BACK_REFERENCE:
         if [item.WhichOneof("kind") for item in value.items] != ["int_value"]:

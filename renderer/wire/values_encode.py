@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 from electron_ipc.v1 import ipc_pb2 as pb
+from renderer.wire.bounds import Bounds
 from renderer.wire.ext import Payload, big_integer
-from renderer.wire.limits import MAX_DEPTH
-from renderer.wire.paths import Refusal, key_segment, map_segment, too_deep
+from renderer.wire.paths import Refusal, key_segment, map_segment
 from renderer.wire.plain import Default, class_of, plain
 
-Ancestors = dict[int, int]
-"""The objects around a value: their `id` to their level, counted from 1."""
+
+class Ancestors(dict[int, int], Bounds):
+    """The objects around a value: their `id` to their level, counted from 1."""
+
+
 Writer = Callable[[pb.Value, Any, int, Ancestors, Default | None], None]
 
 _STRINGS: Final = {str}
@@ -51,7 +54,7 @@ def encode_args(
     """
     before = len(into)
     try:
-        _fill(into, args, 1, {}, default)
+        _fill(into, args, 1, Ancestors(), default)
     except Refusal as refusal:
         refusal.trail[-1] = len(into) - 1 - before
         del into[before:]
@@ -74,7 +77,7 @@ def encode_value(
     """
     try:
         write = _WRITERS.get(class_of(value), _write_other)
-        write(into, value, 1, {}, default)
+        write(into, value, 1, Ancestors(), default)
     except Refusal as refusal:
         into.Clear()
         raise refusal.at(path) from refusal.__cause__
@@ -159,10 +162,9 @@ def _write_list(
 ) -> None:
     mark = id(value)
     if mark in around:
-        _write_back_reference(into, level, around[mark])
+        _write_back_reference(into, level, around, mark)
         return
-    if level > MAX_DEPTH:
-        raise too_deep(MAX_DEPTH)
+    around.enter(level)
     into.container = pb.CONTAINER_LIST
     around[mark] = level
     # A copy: `default` may change what it is part of.
@@ -179,10 +181,9 @@ def _write_dict(
 ) -> None:
     mark = id(value)
     if mark in around:
-        _write_back_reference(into, level, around[mark])
+        _write_back_reference(into, level, around, mark)
         return
-    if level > MAX_DEPTH:
-        raise too_deep(MAX_DEPTH)
+    around.enter(level)
     around[mark] = level
     keys, members = list(value), list(value.values())
     if {*map(type, keys)} <= _STRINGS or _made_strings(keys):
@@ -241,8 +242,7 @@ def _write_payload(
     around: Ancestors,
     default: Default | None,
 ) -> None:
-    if level > MAX_DEPTH:
-        raise too_deep(MAX_DEPTH)
+    around.enter(level)
     into.ext = pb.Ext.ValueType(value.ext)
     try:
         _fill(into.items, value.items, level + 1, around, default)
@@ -267,7 +267,7 @@ def _write_other(
     while (write := _WRITERS.get(class_of(value))) is None:
         mark = id(value)
         if mark in around:
-            _write_back_reference(into, level, around[mark])
+            _write_back_reference(into, level, around, mark)
             break
         if len(steps) == _MOST_STEPS:
             raise Refusal(f"still not cloneable after {_MOST_STEPS} steps of default=")
@@ -280,9 +280,11 @@ def _write_other(
         del around[id(step)]
 
 
-def _write_back_reference(into: pb.Value, level: int, target: int) -> None:
-    if level > MAX_DEPTH:
-        raise too_deep(MAX_DEPTH)
+def _write_back_reference(
+    into: pb.Value, level: int, around: Ancestors, mark: int
+) -> None:
+    around.enter(level)
+    target = around[mark]
     if level == target:
         raise Refusal("default= returned what it was given")
     into.ext = pb.EXT_BACK_REFERENCE

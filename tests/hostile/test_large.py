@@ -17,6 +17,7 @@ from tests.hostile.house import (
     event,
     field,
     intruded,
+    packed_call,
 )
 
 KIB = 1024
@@ -106,6 +107,26 @@ async def test_a_large_message_that_is_too_deep() -> None:
         await intruder.put(chunk(1, data, last=True), first=1)
         failure = (await intruder.reply(1)).failure
         assert failure.reason == "DATA_CLONE"
+
+
+async def test_a_large_message_with_nothing_but_empty_maps() -> None:
+    size = 8 * 2**20
+    maps = b"\x91\xdd" + size.to_bytes(4, "big") + b"\x80" * size
+    data = packed_call(1, "echo", maps).SerializeToString()
+    whole = memoryview(data)
+    parts = [bytes(whole[at : at + 2**20]) for at in range(0, len(data), 2**20)]
+    async with intruded(echoing(), acks=True, features=LANES) as intruder:
+        tracemalloc.start()
+        try:
+            for number, part in enumerate(parts, 1):
+                last = number == len(parts)
+                await intruder.put(chunk(1, part, last=last), first=number)
+            failure = (await intruder.reply(1)).failure
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert failure.reason == "DATA_CLONE"
+        assert peak < 20 * size  # and not 75 times as much
 
 
 async def test_more_than_the_window_and_nothing_is_lost() -> None:

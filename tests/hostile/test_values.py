@@ -10,6 +10,7 @@ import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import messages
+from renderer.wire.limits import MAX_CONTAINERS
 from tests.hostile.house import (
     Intruder,
     call,
@@ -99,6 +100,32 @@ async def test_a_packed_value_that_is_too_deep(packed: bytes) -> None:
 async def test_exts_that_are_too_deep(code: int) -> None:
     async with intruded(echoing(), **PACKED) as intruder:
         await refusal_of(intruder, 1, b"\x91" + nested(code, 5_000))
+
+
+# ---- very many -----------------------------------------------------------------------
+
+OF_ONE_BYTE: Any = {"maps": b"\x80", "lists": b"\x90", "exts": packed_ext(99, b"\x90")}
+
+
+@pytest.mark.parametrize("kind", OF_ONE_BYTE)
+async def test_more_containers_than_a_message_may_have(kind: str) -> None:
+    value = of_length(MAX_CONTAINERS, 0xDD, OF_ONE_BYTE[kind] * MAX_CONTAINERS)
+    async with intruded(echoing(), **PACKED) as intruder:
+        bad = pb.Message(event=pb.Event(channel="echo", packed=b"\x91" + value))
+        await intruder.put(bad, event("echo", "good"))
+        failure = await refusal_of(intruder, 1, b"\x91" + value)
+        assert "more than 1,000,000 containers" in failure.message
+        assert intruder.events() == [("echo", ["good"])]
+
+
+async def test_a_tree_with_more_containers_than_a_message_may_have() -> None:
+    tree = LIST + field(ITEMS, LIST) * MAX_CONTAINERS
+    async with intruded(echoing()) as intruder:
+        body = field(1, b"echo") + field(2, tree)
+        await intruder.write(field(2, b"\x08\x01" + field(4, body)))
+        failure = (await intruder.reply(1)).failure
+        assert failure.reason == "DATA_CLONE"
+        assert "more than 1,000,000 containers" in failure.message
 
 
 # ---- maps, sets and references -------------------------------------------------------

@@ -1234,7 +1234,8 @@ Global___Failure: _TypeAlias = Failure  # noqa: Y015
 class Value(_message.Message):
     """A value of "any type". Its children stand inline, so that one level of the
     value is one level of protobuf nesting. Depth: a scalar is 0, a container or
-    ext 1 more than its deepest child, 1 if it has none; more than 64 is refused.
+    ext 1 more than its deepest child, 1 if it has none; more than 64 is refused. So are
+    more than 1,000,000 containers and exts in the values of one message.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -1,0 +1,89 @@
+"""How many containers packed values have, told before any are made.
+
+An empty map is one byte on the wire and 75 in memory, and an ext is a call of ours.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final, final
+
+import msgpack
+
+from renderer.wire.limits import MAX_CONTAINERS, MAX_DEPTH
+from renderer.wire.packed_keys import KEYS_STAY, unpack_slowly
+
+_HEADERS: Final = frozenset(
+    (*range(0x80, 0xA0), *range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0))
+)
+_NO_HEADERS: Final = bytes({*range(256)} - _HEADERS)
+
+
+def has_too_many(data: bytes) -> bool:
+    """Tell whether there are more than `MAX_CONTAINERS` lists, maps and exts.
+
+    Args:
+        data: MessagePack; it may be malformed behind the first so many of them.
+    """
+    if len(data) <= MAX_CONTAINERS:
+        return False
+    if len(data.translate(None, _NO_HEADERS)) <= MAX_CONTAINERS:
+        return False  # so few bytes that may begin one, whatever they do
+    try:
+        _Count().add(data, 0)
+    except _TooMany:
+        return True
+    except Exception:  # whatever it is, those who read the values will meet it
+        return False
+    return False
+
+
+class _TooMany(Exception):
+    """There are more of them."""
+
+
+@final
+class _Count:
+    """Counts containers down, and keeps none of them."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_CONTAINERS
+
+    def add(self, data: bytes, depth: int) -> None:
+        """Count those in values that stand in so many exts."""
+        _read(
+            data,
+            pairs=self._one,
+            list_hook=self._one,
+            ext_hook=partial(self._ext, depth),
+            timestamp=3,  # as they are read: what stops here has to stop there
+        )
+
+    def _one(self, _: Any = None) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooMany
+
+    def _ext(self, depth: int, _code: int, data: bytes) -> None:
+        # Too deep ones are read by nobody; each level would be copied once more.
+        if depth == MAX_DEPTH or len(data.translate(None, _NO_HEADERS)) <= 1:
+            self._one()
+            return
+        try:
+            self.add(data, depth + 1)  # the array that is its payload counts for it
+        except _TooMany:
+            raise
+        except Exception:  # what stands behind it is made all the same
+            self._one()
+
+
+def _read_at_once(data: bytes, *, pairs: Any, **hooks: Any) -> None:
+    msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=pairs, **hooks)
+
+
+_read: Final = unpack_slowly if KEYS_STAY else _read_at_once
+
+
+__all__ = ("has_too_many",)
