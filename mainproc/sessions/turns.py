@@ -13,6 +13,7 @@ from mainproc.home import Home
 from mainproc.sessions.rate import Pace, Rate
 from mainproc.sessions.unary import UnaryCall
 from mainproc.work import Work
+from renderer.wire.brake import Brake
 from renderer.wire.events import Arrived
 from renderer.wire.limits import Limits
 from renderer.wire.session import Session
@@ -22,9 +23,6 @@ _LONGEST_TURN: Final = 0.002
 _LOOK_AT_CLOCK_EVERY: Final = 16
 """Messages between two looks at the clock. The first looks come earlier: who knows how
 long a listener takes?"""
-_LONGEST_BRAKE: Final = 0.1
-"""Seconds without an ack after which dispatch goes on although the window is full."""
-
 _HELD_TOO_LONG: Final = 1.0
 """Seconds after which somebody is told that messages wait for what runs."""
 
@@ -91,8 +89,7 @@ class Turns:
         self._cancelled: set[int] = set()  # those of them that nobody waits for
         self._syncs = 0  # sync messages in the queue
         self._scheduled = False  # `_go_on` is called soon, and nothing before it
-        self._brake: TimerHandle | None = None
-        self._braked_enough = False
+        self._brake = Brake(home.loop.call_later, self.advance)
         self._stopped = False
         self.dispatching = False
         """A listener or handler is being called right now."""
@@ -162,9 +159,7 @@ class Turns:
 
     def acked(self) -> None:
         """Note that the renderer catches up; `advance` makes use of it."""
-        self._braked_enough = False
-        if self._brake is not None:
-            self._release_brake()
+        self._brake.acked()
 
     def stop(self) -> None:
         """Dispatch nothing more; what waits here will never be consumed."""
@@ -173,7 +168,7 @@ class Turns:
         self._calls.clear()
         self._cancelled.clear()
         self._syncs = 0
-        self._release_brake()
+        self._brake.release()
         if self._held is not None:
             self._held.cancel()
         if self._pace is not None:
@@ -250,12 +245,7 @@ class Turns:
     def _must_wait(self) -> bool:
         if self._work.full and self._is_held():
             return True
-        if self._braked_enough or not self._session.congested:
-            return False
-        if self._brake is None:
-            loop = self._home.loop
-            self._brake = loop.call_later(_LONGEST_BRAKE, self._end_brake)
-        return True
+        return self._session.congested and self._brake.holds()
 
     def _is_held(self) -> bool:
         if (self._syncs or self._unary) and not self._work.overfull:
@@ -268,13 +258,3 @@ class Turns:
     def _still_held(self) -> None:
         if self._queue and self._work.full:
             self._on_held()
-
-    def _end_brake(self) -> None:
-        self._brake = None
-        self._braked_enough = True
-        self.advance()
-
-    def _release_brake(self) -> None:
-        if self._brake is not None:
-            self._brake.cancel()
-            self._brake = None

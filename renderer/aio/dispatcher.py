@@ -15,6 +15,7 @@ from renderer.aio.handlers import RAISED, AioHandlers
 from renderer.aio.tasks import STARTS_AT_ONCE
 from renderer.reports import Reports
 from renderer.wire import messages
+from renderer.wire.brake import Brake
 from renderer.wire.errors import IpcError
 from renderer.wire.events import Arrived
 from renderer.wire.limits import DEFAULT_LIMITS
@@ -26,8 +27,6 @@ logger = logging.getLogger("ipc.renderer")
 
 _TURN: Final = 256
 """Messages after which the program's other tasks get the loop."""
-_LONGEST_BRAKE: Final = 0.1
-"""Seconds without an ack after which dispatch goes on although main is behind."""
 
 Notice = Callable[[], object]
 """A function of the program's that is told of the connection."""
@@ -110,8 +109,7 @@ class AioDispatcher:
         self._dispatching = False
         self._scheduled = False  # something goes on soon, and nothing before it
         self._stopped = False
-        self._brake: asyncio.TimerHandle | None = None
-        self._braked_enough = False
+        self._brake = Brake(loop.call_later, self.advance)
 
     def _new_handlers(self) -> AioHandlers:
         return AioHandlers(
@@ -157,8 +155,7 @@ class AioDispatcher:
 
     def acked(self) -> None:
         """Note that main catches up; `advance` makes use of it."""
-        self._braked_enough = False
-        self._release_brake()
+        self._brake.acked()
 
     @property
     def is_through(self) -> bool:
@@ -180,7 +177,7 @@ class AioDispatcher:
         self._handlers.spare_closer()
         self._queue.clear()
         self.abandon()
-        self._release_brake()
+        self._brake.release()
 
     def abandon(self) -> None:
         """Cancel the handlers that run: main is gone."""
@@ -265,21 +262,7 @@ class AioDispatcher:
         crew = self._crew
         if (crew.tasks or crew.jobs) and len(crew.tasks) + crew.jobs >= self._limit:
             return True
-        if self._braked_enough or not self._line.is_crowded:
-            return False
-        if self._brake is None:
-            self._brake = self._loop.call_later(_LONGEST_BRAKE, self._end_brake)
-        return True
-
-    def _end_brake(self) -> None:
-        self._brake = None
-        self._braked_enough = True
-        self.advance()
-
-    def _release_brake(self) -> None:
-        if self._brake is not None:
-            self._brake.cancel()
-            self._brake = None
+        return self._line.is_crowded and self._brake.holds()
 
     def _let_next(self) -> None:
         if self._after is not None and self.is_through:
