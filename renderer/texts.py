@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from renderer.wire.errors import ConnectionClosed, IpcError, quote
-from renderer.wire.events import Ended
+from renderer.wire.events import Ended, GoodbyeHeard, SessionEvent
 
 ADDRESS_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
 TOKEN_VARIABLE: Final = "ELECTRON_IPC_TOKEN"
@@ -114,6 +114,13 @@ def ended(address: str, event: Ended) -> ConnectionClosed:
     else:
         text = f"the connection to main at {address} broke"
     return ConnectionClosed(text)
+
+
+def over(address: str, event: SessionEvent) -> ConnectionClosed | None:
+    """Return the error for a session that an event has ended; None if it has not."""
+    if isinstance(event, GoodbyeHeard):
+        return parted(address, event.message)
+    return ended(address, event) if isinstance(event, Ended) else None
 
 
 def how_many(messages: int) -> str:

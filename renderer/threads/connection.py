@@ -110,7 +110,9 @@ class Connection:
         """Events and calls that main is not known to have consumed, at the end."""
         self._clock = Clock()
         self._calls = Calls(self._clock)
-        self.exchange = Exchange(session, self._calls.leave_behind)
+        self.exchange = Exchange(
+            session, self._calls.leave_behind, partial(texts.over, self.address)
+        )
         self._session = session
         self._dispatcher = dispatcher
         self._hooks = hooks

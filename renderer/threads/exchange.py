@@ -34,7 +34,7 @@ from renderer.wire.link import BlockingLink
 from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
-from renderer.wire.state import State
+from renderer.wire.state import ACCEPTS_MESSAGES, State
 
 logger = logging.getLogger("ipc.renderer")
 
@@ -53,12 +53,15 @@ class Exchange:
         session: a new session.
         left_behind: called under the lock when the session could not be resumed, and
             a new one has begun in its place, with what was put on the old one.
+        why_over: returns what to tell those who send after an event; None: it is not
+            the end.
     """
 
     def __init__(
         self,
         session: Session,
         left_behind: Callable[[Outbox], object] = lambda _: None,
+        why_over: Callable[[events.SessionEvent], IpcError | None] = lambda _: None,
     ) -> None:
         self.error: IpcError | None = None
         """Why nothing can be sent any more; None while it can."""
@@ -67,6 +70,8 @@ class Exchange:
         self.era = 0
         """Counts the sessions that were begun here, one in place of the other."""
         self._left_behind = left_behind
+        self._why_over = why_over
+        self._reason: IpcError | None = None  # known before anybody has called `stop`
         self._epoch = 0
         self._link: BlockingLink | None = None
         # One that knows its holder, at any moment: a finalizer or a signal handler may
@@ -204,7 +209,8 @@ class Exchange:
         try:
             receipt = self.session.put(parcel)
         except LocalProtocolError as error:  # it has just ended
-            raise ConnectionClosed(str(error), "not-sent") from error
+            why = self._reason or error
+            raise ConnectionClosed(str(why), "not-sent") from why
         if noted is not None:
             noted(receipt)
         return self._pump(monotonic())
@@ -236,6 +242,9 @@ class Exchange:
                 self.era += 1
                 self._left_behind(outbox)
             happened = session.take_events()
+            if session.state not in ACCEPTS_MESSAGES and self._reason is None:
+                reasons = map(self._why_over, happened)
+                self._reason = next(filter(None, reasons), None)
             wake = self._pump(now)
         if wake:
             self._wake()

@@ -15,6 +15,7 @@ from renderer.wire.frames import refusal
 from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
 from tests.support.logs import told
+from tests.support.memory import PATIENCE
 from tests.support.memory_aio import (
     GONE,
     KeepingMain,
@@ -254,8 +255,11 @@ async def test_mains_goodbye_behind_a_welcome(
 
 
 async def test_closing_while_away_is_quick(
-    main: KeepingMain, caplog: pytest.LogCaptureFixture
+    main: KeepingMain,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("renderer.aio.renderer.FLUSH_S", 3600.0)
     async with renderer_of(main) as ipc:
         ipc.on("x", lambda: None)
         await ipc.connect()
@@ -264,7 +268,7 @@ async def test_closing_while_away_is_quick(
         reply = ipc.invoke("y")
         await hear_call(main)
         async with away(ipc):
-            async with asyncio.timeout(2.0):  # of the 5 that it would wait for main
+            async with asyncio.timeout(PATIENCE):  # not the hour that main would get
                 await ipc.aclose()
             with pytest.raises(ConnectionClosed, match="was closed"):
                 await reply
@@ -273,14 +277,17 @@ async def test_closing_while_away_is_quick(
             assert told(caplog)[1:] == [f"{text} messages sent to it"]
 
 
-async def test_closing_while_a_link_waits_for_its_welcome(main: KeepingMain) -> None:
+async def test_closing_while_a_link_waits_for_its_welcome(
+    main: KeepingMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("renderer.aio.renderer.FLUSH_S", 3600.0)
     async with renderer_of(main) as ipc:
         await ipc.connect()
         main.drop()
         main.deaf = True
         links = len(ipc.carrier.opened)
         await until(lambda: len(ipc.carrier.opened) > links)
-        async with asyncio.timeout(2.0):
+        async with asyncio.timeout(PATIENCE):
             await ipc.aclose()
         assert main.noted_of(events.GoodbyeHeard) == []
 

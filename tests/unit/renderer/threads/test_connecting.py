@@ -184,6 +184,8 @@ def test_close_ends_the_waiting_for_main(
     main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 1000
     ipc = MemoryRenderer(main, connect_timeout=PATIENCE)
     connecting = helpers.submit(ipc.connect)
+    while not main.closed:  # before it has begun, there is nothing to end
+        pass
     ipc.close()
     with pytest.raises(ConnectionClosed, match="closed before"):
         connecting.result(PATIENCE)

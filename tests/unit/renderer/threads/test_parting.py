@@ -235,6 +235,7 @@ def test_closed_before_it_was_opened(main: MemoryMain) -> None:
 
 
 def test_wait_has_a_timeout(ipc: MemoryRenderer) -> None:
+    ipc.connect()
     assert ipc.wait(0.01) is False
     assert ipc.is_connected()
 
@@ -378,3 +379,37 @@ def test_what_is_not_dispatched_any_more_is_not_confirmed(
     assert main.session.outbox.unconfirmed == 2
     assert heard.next() == 0
     assert heard.empty()
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        (lambda main: main.goodbye("see you"), "main at memory said goodbye: see you"),
+        (lambda main: main.write(b"\xff"), "main at memory broke the contract: malf"),
+    ],
+    ids=["goodbye", "breach"],
+)
+def test_who_sends_just_as_it_ends_is_told_why(
+    main: MemoryMain,
+    ipc: MemoryRenderer,
+    monkeypatch: pytest.MonkeyPatch,
+    end: Callable[[MemoryMain], None],
+    text: str,
+) -> None:
+    take_note, told = Connection._note, Heard()  # noqa: SLF001
+
+    def sending(
+        connection: Connection, event: events.SessionEvent, *, heard: bool = False
+    ) -> None:
+        # The session is over, and the reader is about to say so.
+        if isinstance(event, events.GoodbyeHeard | events.Ended):
+            with pytest.raises(ConnectionClosed) as closed:
+                ipc.send("x")
+            told.put(str(closed.value))
+        take_note(connection, event, heard=heard)
+
+    ipc.connect()
+    monkeypatch.setattr(Connection, "_note", sending)
+    end(main)
+    assert told.next().startswith(text)
+    assert ipc.wait(PATIENCE) in (True, False)

@@ -274,6 +274,7 @@ def test_invoke_fails_as_main_says(main: MemoryMain, ipc: MemoryRenderer) -> Non
 def test_an_invoke_ends_by_its_own_timeout(
     main: MemoryMain, ipc: MemoryRenderer
 ) -> None:
+    ipc.connect()
     reply = ipc.invoke("x", timeout=0.01)
     with pytest.raises(IpcTimeout, match=r"^no reply to 'x' within 0.01 s$"):
         reply.result(PATIENCE)
@@ -285,12 +286,17 @@ def test_an_invoke_ends_by_its_own_timeout(
 def test_an_answered_invoke_does_not_time_out(
     main: MemoryMain, ipc: MemoryRenderer
 ) -> None:
-    reply = ipc.invoke("x", timeout=0.05)
+    reply = ipc.invoke("x", timeout=3600)
+    timed = ipc._line()._calls.timed  # noqa: SLF001
+    ((id, alarm),) = timed.items()
+    expire = alarm.job
+    assert expire is not None
     main.answer(main.hear_call(), "in time")
-    later = ipc.invoke("y", timeout=0.06)
-    with pytest.raises(IpcTimeout):
-        later.result(PATIENCE)
+    assert reply.result(PATIENCE) == "in time"
+    assert (id in timed, alarm.job) == (False, None)
+    expire()  # the clock may have been about to
     assert reply.result(0) == "in time"
+    assert main.noted_of(events.Cancelled) == []
 
 
 def test_a_cancelled_invoke_reaches_main(main: MemoryMain, ipc: MemoryRenderer) -> None:
