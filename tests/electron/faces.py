@@ -29,6 +29,9 @@ class Inbox:
         """Take the arguments of a message."""
         self._loop.call_soon_threadsafe(self._queue.put_nowait, args)
 
+    def __len__(self) -> int:
+        return self._queue.qsize()
+
     async def next(self) -> tuple[Any, ...]:
         """Return the arguments of the next message."""
         async with asyncio.timeout(PATIENCE):

@@ -10,6 +10,7 @@ from mainproc import IpcMain, IpcMainInvokeEvent
 from renderer import DuplicateHandler, IpcTimeout, NoHandler, RemoteError
 from tests.electron.faces import Page
 from tests.support.processes import PATIENCE
+from tests.support.waiting import TIMEOUTS
 
 
 @pytest.mark.electron("I1")
@@ -110,17 +111,22 @@ async def test_raises_in_the_renderer_if_nobody_is_going_to_reply(
 ) -> None:
     # In Electron the collector finds a handler that never resolves. Our dispatcher
     # holds the tasks of handlers, so this is what the caller's deadline is for.
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     @ipc.handle("test")
     async def _(event: IpcMainInvokeEvent) -> None:
+        begun.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            ended.set_result(None)
+            ended.set()
             raise
 
-    with pytest.raises(IpcTimeout):
-        await page.invoke("test", timeout=0.05)
+    for timeout in TIMEOUTS:
+        with pytest.raises(IpcTimeout):
+            await page.invoke("test", timeout=timeout)
+        await page.flush()
+        if begun.is_set():
+            break
     async with asyncio.timeout(PATIENCE):
-        await ended
+        await ended.wait()

@@ -82,6 +82,10 @@ MAIN = """
         finally:
             marks["cancelled", name].set()
 
+    @ipc.handle("has mark")
+    def _(event, *mark):
+        return marks[mark].is_set()
+
     @ipc.handle("marked")
     async def _(event, *mark):
         await marks[mark].wait()

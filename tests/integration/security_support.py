@@ -16,7 +16,7 @@ from renderer import aio
 
 LEFT = "left-0123456789abcdefghij"
 RIGHT = "right-0123456789abcdefghij"
-SOON = 5.0
+SOON = 30.0
 
 
 def main_that_tells() -> IpcMain:

@@ -22,6 +22,7 @@ from mainproc.cli import main as command
 from mainproc.program import runner
 from tests.integration.conftest import Write
 from tests.integration.main_support import ask
+from tests.support.ports import reserved
 from tests.support.processes import PATIENCE, run_python, running_main
 
 ANSWERING = """
@@ -309,13 +310,12 @@ async def test_a_socket_path_that_is_too_long(tmp_path: Path) -> None:
 
 
 async def test_all_addresses_or_none(taken: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        free = "127.0.0.1:{1}".format(*server.getsockname())
-    with pytest.raises(AddressInUse):
-        async with mainproc.serve(IpcMain(), listen=[free, taken]):
-            pass
-    async with mainproc.serve(IpcMain(), listen=free) as main:
-        assert main.addresses == (free,)
+    with reserved() as free:
+        with pytest.raises(AddressInUse):
+            async with mainproc.serve(IpcMain(), listen=[free, taken]):
+                pass
+        async with mainproc.serve(IpcMain(), listen=free) as main:
+            assert main.addresses == (free,)
 
 
 async def test_no_address_at_all() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,9 @@ from renderer.aio import (
 from renderer.grpc_aio_link import GrpcAioCarrier
 from renderer.settings import Settings
 from renderer.wire.errors import IpcError
+from tests.support.leap import leap
 from tests.support.memory import MemoryMain, served
+from tests.support.ports import reserved
 from tests.support.processes import PATIENCE
 from tests.support.waiting import until
 
@@ -151,10 +152,11 @@ async def test_main_asks(ipc_main: IpcMain, ipc: IpcRenderer) -> None:
         await asyncio.sleep(0)
         return a + b
 
-    cancelled = asyncio.Event()
+    begun, cancelled = asyncio.Event(), asyncio.Event()
 
     @ipc.handle("for ever")
     async def for_ever() -> None:
+        begun.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -164,9 +166,13 @@ async def test_main_asks(ipc_main: IpcMain, ipc: IpcRenderer) -> None:
     assert await contents.invoke("add", 1, 2) == 3
     with pytest.raises(NoHandler):
         await contents.invoke("nothing")
-    with pytest.raises(IpcTimeout):
-        await contents.invoke("for ever", timeout=0.01)
+    reply = contents.invoke("for ever", timeout=3600)
     async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+    leap(3600)
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(IpcTimeout):
+            await reply
         await cancelled.wait()
 
 
@@ -252,22 +258,18 @@ async def test_a_session_over_a_unix_socket(ipc_main: IpcMain, tmp_path: Path) -
 
 
 async def test_a_main_that_comes_late(ipc_main: IpcMain) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
     ipc_main.handle("x", lambda event: 1)
-    ipc = IpcRenderer(address, connect_timeout=PATIENCE)
-    reply = ipc.invoke("x")
-    await until(lambda: ipc._connection and ipc._connection._connector.refused)  # noqa: SLF001
-    async with mainproc.serve(ipc_main, listen=address):
-        assert await reply == 1
-        await ipc.aclose()
+    with reserved() as address:
+        ipc = IpcRenderer(address, connect_timeout=PATIENCE)
+        reply = ipc.invoke("x")
+        await until(lambda: ipc._connection and ipc._connection._connector.refused)  # noqa: SLF001
+        async with mainproc.serve(ipc_main, listen=address):
+            assert await reply == 1
+            await ipc.aclose()
 
 
 async def test_nobody_there() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    with reserved() as address:
         ipc = IpcRenderer(address, connect_timeout=0.1)
         with pytest.raises(ConnectionClosed, match=f"no main process at {address}"):
             await ipc.invoke("x")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from tests.support.processes import PATIENCE
+
+TIMEOUTS: Final = (0.05, 0.5, 5.0)
+"""Seconds, for calls that must have begun when their time is over. Where one is too
+short for that, the next may do: how long a message is on its way, nobody knows."""
 
 
 async def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
