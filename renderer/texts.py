@@ -80,6 +80,12 @@ def gave_up(address: str, seconds: float) -> ConnectionClosed:
     return ConnectionClosed(text)
 
 
+def cannot_look(address: str, why: object) -> ConnectionClosed:
+    """Return the error for a connection that was lost in a program that ends."""
+    text = f"the connection to main at {address} broke, and cannot be made again: {why}"
+    return ConnectionClosed(text)
+
+
 def started_over() -> ConnectionClosed:
     """Return the error for what a session was to do that main has lost."""
     return ConnectionClosed("main no longer knew this session; a new one began")

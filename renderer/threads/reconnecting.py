@@ -100,7 +100,7 @@ class Reconnecting:
             broken: why the last one ended.
 
         Raises:
-            ConnectionClosed: it is time to give up.
+            ConnectionClosed: it is time to give up, or the program ends.
         """
         outage, until = self._outage, self._session.deadline
         if outage is None or until is None:
@@ -118,10 +118,13 @@ class Reconnecting:
     def _begin(self, outage: Outage, seconds: float) -> bool:
         try:
             self._links.again(anew=outage.anew)
-        except (LocalProtocolError, RuntimeError) as error:
-            # It was closed just now, or the interpreter ends.
+        except LocalProtocolError as error:  # it was closed just now
             logger.debug("no further link: %s", error)
             return False
+        except RuntimeError as error:
+            # The interpreter ends; CPython 3.12.0 to 3.12.2 start no thread any more
+            # from when the main one has ended.
+            raise texts.cannot_look(self._links.settings.target, error) from error
         self._attempt = self._clock.call_later(seconds, self._links.link.cut)
         return True
 

@@ -301,7 +301,10 @@ def test_the_end_of_a_script_while_main_is_away(
     """
     code, _, err = run_losing(main, tmp_path, end, lambda _: None)
     assert code == 0
-    lost, told = err.splitlines()
+    lost, *unable, told = err.splitlines()
     assert lost.startswith(f"lost main at {main.address}")
+    # CPython 3.12.0 to 3.12.2 start no thread at the end, as a new link needs.
+    assert len(unable) == ((3, 12) <= sys.version_info < (3, 12, 3))
+    assert all("cannot be made again: can't create new" in line for line in unable)
     text = f"renderer: main at {main.address} has not confirmed 1 message"
     assert told == text

@@ -12,6 +12,7 @@ import pytest
 from renderer import AccessDenied, ConnectionClosed, IpcError
 from renderer.carrier import LinkBroken
 from renderer.deadline import Deadline
+from renderer.threads.links import Links
 from renderer.wire import events, messages, reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
@@ -185,6 +186,24 @@ def test_giving_up_fails_what_waits(caplog: pytest.LogCaptureFixture) -> None:
         assert isinstance(error, ConnectionClosed)
         assert error.outcome == "not-sent"
         assert "it has not confirmed 2 messages sent to it" in told(caplog)[-1]
+
+
+def test_a_program_that_ends_may_be_unable_to_look(
+    main: KeepingMain, ipc: WatchedRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CPython 3.12.0 to 3.12.2 start no thread when the main one has ended."""
+    why = "can't create new thread at interpreter shutdown"
+
+    def again(links: Links, *, anew: bool) -> None:
+        raise RuntimeError(why)
+
+    monkeypatch.setattr(Links, "again", again)
+    ipc.connect()
+    main.drop()
+    assert [ipc.news.next(), ipc.news.next()] == ["reconnecting", "disconnected"]
+    text = "the connection to main at memory broke, and cannot be made again: "
+    with pytest.raises(ConnectionClosed, match=text + why):
+        ipc.send("x")
 
 
 @pytest.mark.parametrize(
