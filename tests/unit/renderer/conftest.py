@@ -25,9 +25,3 @@ def ipc(main: MemoryMain) -> Iterator[MemoryRenderer]:
 def helpers() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor() as pool:
         yield pool
-
-
-@pytest.fixture
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let attempts to come back follow each other quickly."""
-    monkeypatch.setattr("renderer.threads.reconnecting.random", lambda: 0.05)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -20,13 +19,3 @@ def main() -> MemoryMain:
 async def ipc(main: MemoryMain) -> AsyncIterator[MemoryAioRenderer]:
     async with renderer_of(main) as ipc:
         yield ipc
-
-
-@pytest.fixture
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let renderers come back at once."""
-
-    def backoff(_: object) -> Iterator[float]:
-        return itertools.repeat(0.0)
-
-    monkeypatch.setattr("renderer.retry.backoff", backoff)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,20 +15,6 @@ from tests.support.away import GONE, WatchedRenderer, away
 from tests.support.logs import told
 from tests.support.memory import PATIENCE, Heard
 from tests.support.memory_aio import KeepingMain
-
-pytestmark = pytest.mark.usefixtures("short_pauses")
-
-
-@pytest.fixture
-def main() -> KeepingMain:
-    return KeepingMain()
-
-
-@pytest.fixture
-def ipc(main: KeepingMain) -> Iterator[WatchedRenderer]:
-    with WatchedRenderer(main) as ipc:
-        yield ipc
-
 
 # ---- resumed -------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
@@ -20,20 +19,6 @@ from tests.support.away import GONE, WatchedRenderer, away, gone
 from tests.support.logs import told
 from tests.support.memory import PATIENCE
 from tests.support.memory_aio import KeepingMain
-
-pytestmark = pytest.mark.usefixtures("short_pauses")
-
-
-@pytest.fixture
-def main() -> KeepingMain:
-    return KeepingMain()
-
-
-@pytest.fixture
-def ipc(main: KeepingMain) -> Iterator[WatchedRenderer]:
-    with WatchedRenderer(main) as ipc:
-        yield ipc
-
 
 # ---- lost ----------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,20 +15,12 @@ from tests.support.away import WatchedRenderer, away, gone
 from tests.support.memory import PATIENCE
 from tests.support.memory_aio import KeepingMain
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
-
 PONG = pb.SendSyncResponse(value=pb.Value(string_value="pong"))
 
 
 @pytest.fixture
-def main() -> KeepingMain:
-    return KeepingMain()
-
-
-@pytest.fixture
-def ipc(main: KeepingMain) -> Iterator[WatchedRenderer]:
-    with WatchedRenderer(main) as ipc:
-        yield ipc.connect()
+def ipc(ipc: WatchedRenderer) -> WatchedRenderer:
+    return ipc.connect()
 
 
 def ask(ipc: WatchedRenderer, timeout: float | None = PATIENCE) -> object:

@@ -24,14 +24,6 @@ from tests.support.memory_aio import (
     until,
 )
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
-
-@pytest.fixture
-def main() -> KeepingMain:
-    return KeepingMain()
-
-
 # ---- resumed -------------------------------------------------------------------------
 
 

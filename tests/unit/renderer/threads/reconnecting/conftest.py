@@ -1,0 +1,27 @@
+"""A renderer on threads whose main, in memory, keeps sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.away import WatchedRenderer
+from tests.support.memory_aio import KeepingMain
+
+
+@pytest.fixture
+def main() -> KeepingMain:
+    return KeepingMain()
+
+
+@pytest.fixture
+def ipc(main: KeepingMain) -> Iterator[WatchedRenderer]:
+    with WatchedRenderer(main) as ipc:
+        yield ipc
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let attempts to come back follow each other quickly."""
+    monkeypatch.setattr("renderer.threads.reconnecting.random", lambda: 0.05)
