@@ -27,6 +27,10 @@ logger = logging.getLogger("ipc.renderer")
 
 _TURN: Final = 256
 """Messages after which the program's other tasks get the loop."""
+_LONGEST_TURN: Final = 0.002
+"""Seconds after which they get it anyway, as in main."""
+_LOOK_AT_CLOCK_EVERY: Final = 16
+"""Messages between two looks at the clock. The first looks come earlier."""
 
 Notice = Callable[[], object]
 """A function of the program's that is told of the connection."""
@@ -219,7 +223,10 @@ class AioDispatcher:
     def _take_turn(self) -> None:
         # Once for each message: what does not change meanwhile is looked up before.
         queue, dispatch, consume = self._queue, self._dispatch, self._line.consume
-        for _ in range(_TURN):
+        clock = self._loop.time
+        until = clock() + _LONGEST_TURN
+        look = 1
+        for count in range(1, _TURN + 1):
             if not queue or self._must_wait():
                 return
             item = queue.popleft()
@@ -232,6 +239,10 @@ class AioDispatcher:
                 return
             else:
                 consume()
+            if count == look:
+                look += min(count, _LOOK_AT_CLOCK_EVERY)
+                if clock() > until:
+                    break
         self._schedule(self.advance)
 
     def _tell_program(self, told: _Told) -> bool:
