@@ -230,6 +230,8 @@ def test_4_when_it_takes_too_long(main: RunningMain, page: IpcRenderer) -> None:
         if page.invoke("has mark", "begun", name).result(PATIENCE):
             page.invoke("marked", "cancelled", name).result(PATIENCE)
             break
+    else:
+        pytest.fail("it never began")
     code, out, err = client(main.address, "send-sync", "silent", "--timeout=0.2")
     assert (code, out) == (4, "")
     # In the words of whoever was first to find out.

@@ -86,8 +86,9 @@ async def test_a_flood_over_real_sockets_leaves_room_for_others() -> None:
     @ipc.on("flood")
     def _(_: Any, number: int) -> None:
         heard.append(number)
-        until = time.perf_counter() + 0.003
-        while time.perf_counter() < until:
+        # Of the processor's time: what others take of it is no work.
+        until = time.thread_time() + 0.003
+        while time.thread_time() < until:
             pass
 
     heard = list[int]()

@@ -74,11 +74,13 @@ def family(
 
 
 @pytest.mark.parametrize(
-    ("worker", "code"), [(WAITS, 0), (WORKS, -signal.SIGTERM)], ids=["waits", "works"]
+    ("worker", "grace", "code"),
+    [(WAITS, "20", 0), (WORKS, "0", -signal.SIGTERM)],
+    ids=["waits", "works"],
 )
-def test_a_signal_ends_both(write: Write, worker: str, code: int) -> None:
+def test_a_signal_ends_both(write: Write, worker: str, grace: str, code: int) -> None:
     main = write("main.py", MAIN)
-    with family(main, worker, "--grace", "0") as (running, spawned):
+    with family(main, worker, "--grace", grace) as (running, spawned):
         assert running.stop() == (0, f"{code}\n", "")
         assert spawned.has_ended()
 

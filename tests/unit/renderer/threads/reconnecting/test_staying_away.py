@@ -145,7 +145,7 @@ def test_giving_up(caplog: pytest.LogCaptureFixture) -> None:
             assert ipc.news.next() == "disconnected"
             with pytest.raises(ConnectionClosed) as closed:
                 ipc.send("z")
-        text = "the connection to main at memory broke; gave up after 0.0"
+        text = "the connection to main at memory broke; gave up after "
         assert str(closed.value).startswith(text)
         error = closed.value.__cause__
         assert error is not None
@@ -158,8 +158,9 @@ def test_giving_up(caplog: pytest.LogCaptureFixture) -> None:
         assert main.hear() == ("z", [])
 
 
+@pytest.mark.slow
 def test_giving_up_fails_what_waits(caplog: pytest.LogCaptureFixture) -> None:
-    main = KeepingMain(grace=0.5)
+    main = KeepingMain(grace=3.0)
     with WatchedRenderer(main) as ipc:
         ipc.on_gap(lambda *what: ipc.news.put(what))
         ipc.connect()
