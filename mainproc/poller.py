@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import socket
 import threading
 from collections.abc import Iterator
@@ -34,9 +35,9 @@ def let_go() -> None:
 def sockets() -> Iterator[socket.socket]:
     """Find both ends of the socket by which a poller wakes its loops."""
     for thread in threading.enumerate():
-        poller = getattr(vars(thread).get("_target"), "__self__", None)
-        if type(poller).__name__ == _POLLER:
-            for held in gc.get_referents(poller):
+        runs = vars(thread).get("_target")
+        if inspect.ismethod(runs) and type(runs.__self__).__name__ == _POLLER:
+            for held in gc.get_referents(runs.__self__):
                 if isinstance(held, socket.socket):
                     yield held
 
