@@ -12,6 +12,7 @@ def leap(seconds: float) -> None:
     and in the past from then on, is met by no machine too early or too late.
     """
     loop = asyncio.get_running_loop()
-    now = loop.time
+    now = type(loop).time
+    ahead = loop.time() - now(loop) + seconds
     # Only this loop: others may run in other threads.
-    vars(loop)["time"] = lambda: now() + seconds
+    vars(loop)["time"] = lambda: now(loop) + ahead
