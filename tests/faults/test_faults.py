@@ -38,7 +38,7 @@ def faults(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 def test_nothing_is_lost(tmp_path: Path) -> None:
     file = tmp_path / "ledger.json"
     done = faults("--quick", "--json", str(file))

@@ -10,7 +10,7 @@ from tests.integration.conftest import Write
 from tests.support.processes import PATIENCE, running_main
 
 BLOCKED_S = 10.0
-DEAD_AFTER_S = 4.0
+DEAD_AFTER_S = 6.0
 
 MAIN = f"""
     import time
