@@ -62,7 +62,6 @@ async def test_one_with_a_small_window_gets_the_newest(window: int) -> None:
     limits = Limits(window_messages=window)
     ipc = IpcMain(overflow={"news": "drop_oldest"}, limits=limits)
     async with serving(ipc) as (main, _), AioRenderer(main.address) as page:
-
         page.on("news", heard.append)
         page.on("end", all_heard.set)
         (contents,) = ipc.web_contents
