@@ -45,6 +45,9 @@ _CHANNELS_REMEMBERED: Final = 1_000
 _LONGEST_REMEMBERED: Final = 200
 """Letters of such a name; those that begin alike are warned of as one."""
 _THREADS: Final = 32
+_READERS: Final = 1
+"""Threads that read large messages: they cannot run at once, and what they read is
+held in memory. More are there for renderers that would have none; see `Threads`."""
 _RAISED: Final = (Exception, asyncio.CancelledError, SystemExit)
 """What a plain function may raise. CancelledError, because one that looks at a future
 may let it out, and it would end the renderer's link; SystemExit, to end in order."""
@@ -80,7 +83,7 @@ class Dispatcher:
         """What was said once, and on which channel; it is not said again."""
         self._mains = 0  # that serve by this
         self._mains_lock = threading.Lock()  # their loops may be on several threads
-        self._handler_threads, self._listener_threads = _threads()
+        self._handler_threads, self._listener_threads, self.readers = _threads()
 
     def work(
         self,
@@ -127,7 +130,8 @@ class Dispatcher:
                 return
             self._handler_threads.stop()
             self._listener_threads.stop()
-            self._handler_threads, self._listener_threads = _threads()
+            self.readers.stop()
+            self._handler_threads, self._listener_threads, self.readers = _threads()
 
     # ---- events and sync messages ----------------------------------------------------
 
@@ -445,10 +449,11 @@ class Dispatcher:
         return True
 
 
-def _threads() -> tuple[Threads, Threads]:
+def _threads() -> tuple[Threads, Threads, Threads]:
     return (
         Threads("mainproc-handler", _THREADS),
         Threads("mainproc-listener", _THREADS),
+        Threads("mainproc-reader", _READERS),
     )
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from mainproc.calls import Call, SyncCall
 from mainproc.home import Home
+from mainproc.sessions.aside import Read, is_large, read_aside
 from mainproc.sessions.turns import Turns
 from mainproc.sessions.unary import Answers, UnaryCall
 from mainproc.web_contents import WebContents
 from mainproc.work import Work
-from renderer.wire import messages
 from renderer.wire.errors import (
     DataCloneError,
     IpcError,
@@ -88,6 +88,7 @@ class Incoming:
             session,
             self.work,
             begin=self._begin,
+            put_aside=self._put_aside,
             on_pause=line.after_turn,
             on_held=self._held_back,
             on_hasty=self._slowed_down,
@@ -132,12 +133,20 @@ class Incoming:
 
     # ---- on the stream ---------------------------------------------------------------
 
-    def _begin(self, arrived: Arrived) -> bool:
+    def _put_aside(self, arrived: Arrived) -> bool:
+        if not is_large(arrived.body):
+            return False
+        done = functools.partial(self.turns.begin_read, arrived)
+        readers = self._dispatcher.readers
+        read_aside(arrived.body, readers, self._contents, self._home, done)
+        return True
+
+    def _begin(self, arrived: Arrived, read: Read) -> bool:
         try:
             if arrived.kind == "call":
-                return self._begin_call(arrived)
+                return self._begin_call(arrived, read)
             body = arrived.message.event
-            args = messages.read_args(body)
+            args = read(body)
         except DataCloneError as error:
             self.lost(1, f"an event could not be read: {error}")
             return False
@@ -146,7 +155,7 @@ class Incoming:
             return False
         return self._dispatcher.event(self._contents, body.channel, args)
 
-    def _begin_call(self, arrived: Arrived) -> bool:
+    def _begin_call(self, arrived: Arrived, read: Read) -> bool:
         id, body = arrived.message.id, arrived.message.call
         arrived_at, cancelled = self.turns.take_call(id)
         if not self._line.open:
@@ -168,15 +177,15 @@ class Incoming:
         if cancelled:
             call.cancel()
         elif isinstance(call, SyncCall) or arrived.is_invoke:
-            return self._run_call(call, body)
+            return self._run_call(call, body, read)
         else:
             call.refuse(IpcError("a call of unknown kind", reason="UNIMPLEMENTED"))
         return False
 
-    def _run_call(self, call: Call, body: Any) -> bool:
+    def _run_call(self, call: Call, body: Any, read: Read) -> bool:
         try:
             call.metadata = read_metadata(body)
-            args = messages.read_args(body)
+            args = read(body)
         except (DataCloneError, RemoteProtocolError) as error:
             call.refuse(error)
             self._contents.observers.refused(self._contents, error, call.channel)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.home import Home
+from mainproc.sessions.aside import Read, is_large, read_aside
 from mainproc.sessions.connection import Connection
 from mainproc.sessions.farewells import Farewells
 from mainproc.sessions.unary import SessionGone, UnaryCall
@@ -237,7 +238,7 @@ class Sessions:
                     "sync messages with the token of its session"
                 )
             metadata = read_metadata(request)
-            args = messages.read_args(request)
+            args = await self._read_args(request)
             contents, call = self._begin(request, args, metadata, timeout, identity)
             if call.reply.done():  # mostly: its listeners are plain functions
                 reply = call.reply.result()
@@ -250,6 +251,16 @@ class Sessions:
             return response
         except DataCloneError as error:
             return messages.sync_response(messages.refusal(0, error))
+
+    async def _read_args(self, request: messages.SyncRequest) -> list[Any]:
+        if not is_large(request):
+            return messages.read_args(request)
+        read: asyncio.Future[Read] = self._home.loop.create_future()
+        # Those without a session are one to the threads.
+        owner, done = request.token, partial(_settle, read)
+        read_aside(request, self.ipc.dispatcher.readers, owner, self._home, done)
+        args: list[Any] = (await read)(request)
+        return args
 
     def _begin(
         self,
@@ -357,6 +368,11 @@ class Sessions:
         if futures:
             left = until - self._home.loop.time()
             await asyncio.wait(futures, timeout=max(0.0, left))
+
+
+def _settle(future: asyncio.Future[Read], read: Read) -> None:
+    if not future.done():  # its caller may be gone
+        future.set_result(read)
 
 
 def _tell_of(request: messages.SyncRequest, contents: WebContents) -> None:

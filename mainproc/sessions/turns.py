@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, final
 
 from mainproc.home import Home
+from mainproc.sessions.aside import Read
 from mainproc.sessions.rate import Pace, Rate
 from mainproc.sessions.unary import UnaryCall
 from mainproc.work import Work
 from renderer.wire.brake import Brake
 from renderer.wire.events import Arrived
 from renderer.wire.limits import Limits
+from renderer.wire.messages import read_args
 from renderer.wire.session import Session
 
 _LONGEST_TURN: Final = 0.002
@@ -51,8 +53,11 @@ class Turns:
         home: main's loop.
         session: where messages come from.
         work: what runs for this renderer.
-        begin: dispatches a message; returns whether the next one must wait for a turn
-            of the loop, so that tasks start in order.
+        begin: dispatches a message, whose arguments the function beside it returns;
+            returns whether the next one must wait for a turn of the loop, so that tasks
+            start in order.
+        put_aside: has a large message read, which then comes back to `begin_read`; or
+            returns false: it is not that large.
         on_pause: called after a turn: when nothing more is dispatched for now.
         on_held: called once, when messages have waited a second because so much runs.
         on_hasty: called once, when messages wait because too many came in a second.
@@ -64,7 +69,8 @@ class Turns:
         session: Session,
         work: Work,
         *,
-        begin: Callable[[Arrived], bool],
+        begin: Callable[[Arrived, Read], bool],
+        put_aside: Callable[[Arrived], bool],
         on_pause: Callable[[], object],
         on_held: Callable[[], object],
         on_hasty: Callable[[], object],
@@ -73,6 +79,7 @@ class Turns:
         self._session = session
         self._work = work
         self._begin = begin
+        self._put_aside = put_aside
         self._on_pause = on_pause
         self._on_held = on_held
         self._held: TimerHandle | None = None  # the timer for `on_held`; started once
@@ -89,6 +96,7 @@ class Turns:
         self._cancelled: set[int] = set()  # those of them that nobody waits for
         self._syncs = 0  # sync messages in the queue
         self._scheduled = False  # `_go_on` is called soon, and nothing before it
+        self._reading = False  # the next one comes by `begin_read`
         self._brake = Brake(home.loop.call_later, self.advance)
         self._stopped = False
         self.dispatching = False
@@ -97,7 +105,7 @@ class Turns:
     @property
     def waiting(self) -> bool:
         """Something still waits for its turn."""
-        return bool(self._queue) or self._scheduled
+        return bool(self._queue) or self._scheduled or self._reading
 
     def put(self, arrived: Arrived, now: float) -> None:
         """Queue a message behind the others; `advance` dispatches it.
@@ -164,6 +172,7 @@ class Turns:
     def stop(self) -> None:
         """Dispatch nothing more; what waits here will never be consumed."""
         self._stopped = True
+        self._reading = False
         self._queue.clear()
         self._calls.clear()
         self._cancelled.clear()
@@ -181,7 +190,7 @@ class Turns:
         """Dispatch what can be dispatched now."""
         if self._scheduled or self.dispatching:
             return
-        if self._queue or self._unary:
+        if (self._queue or self._unary) and not self._reading:
             self.dispatching = True
             try:
                 self._take_turn()
@@ -211,7 +220,10 @@ class Turns:
                 arrived = queue.popleft()
                 if self._syncs and arrived.is_sync:
                     self._syncs -= 1
-                if begin(arrived):
+                if arrived.large and self._put_aside(arrived):
+                    self._reading = True
+                    return
+                if begin(arrived, read_args):
                     self._schedule(self._consume_and_advance)
                     return
                 consume()
@@ -221,6 +233,19 @@ class Turns:
                 if clock() > until:
                     self._schedule(self.advance)
                     return
+
+    def begin_read(self, arrived: Arrived, read: Read) -> None:
+        """Dispatch a message that was put aside to be read."""
+        if self._stopped:
+            return
+        self._reading = False
+        self.dispatching = True
+        try:
+            self._begin(arrived, read)
+        finally:
+            self.dispatching = False
+        # What was read must not live on while the next ones are dispatched.
+        self._schedule(self._consume_and_advance)
 
     def _begin_unary(self) -> bool:
         waiting = heapq.heappop(self._unary)[2]

@@ -18,6 +18,8 @@ class Arrived:
     kind: str
     """"event" or "call"."""
     message: pb.Message
+    large: bool = False
+    """It came in a large frame, or in chunks: it may take long to read."""
 
     @property
     def body(self) -> pb.Event | pb.Call:

@@ -9,7 +9,13 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire import events
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.inbox import Inbox
-from renderer.wire.limits import MAX_FRAME_MESSAGES, MAX_NUMBER, Limits, Peer
+from renderer.wire.limits import (
+    LARGE_FRAME,
+    MAX_FRAME_MESSAGES,
+    MAX_NUMBER,
+    Limits,
+    Peer,
+)
 from renderer.wire.transfers import Reassembly
 
 
@@ -84,7 +90,7 @@ class Inbound:
             self._go_without_number()
         unknown: list[int] = []
         free: list[pb.Message] = []
-        counted = False
+        counted, before = False, len(out)
         number = self._inbox.start(first)
         received = self._inbox.received  # up to here it is an overlap
         for message in messages:
@@ -107,6 +113,9 @@ class Inbound:
                 if kind is None and message.id:
                     unknown.append(message.id)
             number += 1
+        if size > LARGE_FRAME:
+            for event in out[before:]:
+                _mark_as_large(event)
         if counted and not self.closing:
             for message in free:
                 size -= message.ByteSize()
@@ -180,6 +189,8 @@ class Inbound:
             lost, whole = False, self._large.add(lane, chunk)
         if whole is not None:
             self._settle(number, *whole, out)
+            for event in out[-1:]:
+                _mark_as_large(event)
             return
         self._inbox.arrive(number, waits=False)
         if lost:
@@ -212,3 +223,8 @@ class Inbound:
             out.append(events.Cancelled(id))
         elif kind == "dropped":
             out.append(events.GivenUp(message.dropped.channel, fresh))
+
+
+def _mark_as_large(event: events.SessionEvent) -> None:
+    if isinstance(event, events.Arrived):
+        event.large = True

@@ -37,6 +37,9 @@ MAX_TRANSFERS: Final = 4
 MAX_FRAME_MESSAGES: Final = 65_536
 """The messages in one frame, at most: an empty one has two bytes, and costs us more."""
 
+LARGE_FRAME: Final = 64 * KIB
+"""Bytes of a frame from which on its messages may take long to read."""
+
 MAX_METADATA: Final = 16
 MAX_METADATA_BYTES: Final = 8 * KIB
 """Entries, and bytes of their keys and values, that may accompany a call."""

@@ -16,9 +16,9 @@ import msgpack
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.bounds import too_deep, too_many
 from renderer.wire.ext import INT64_MAX, Opaque, malformed, read_payload
-from renderer.wire.limits import MAX_CONTAINERS, MAX_DEPTH
+from renderer.wire.limits import MAX_DEPTH
 from renderer.wire.packed_count import has_too_many
-from renderer.wire.packed_depth import is_shallow, looks_wide, read_shallow
+from renderer.wire.packed_depth import SHORT, is_shallow, looks_wide, read_shallow
 from renderer.wire.packed_keys import KEYS_STAY, may_have_maps, unpack_slowly
 from renderer.wire.paths import Refusal
 from renderer.wire.plain import class_of
@@ -46,10 +46,11 @@ def unpack_args(data: bytes) -> list[Any]:
         DataCloneError: they are malformed; `path` says which part of them.
     """
     args: Any
-    if len(data) > MAX_CONTAINERS and has_too_many(data):
+    long = len(data) >= SHORT
+    if long and has_too_many(data):
         raise too_many().at("args")
     try:
-        if looks_wide(data, 1):
+        if long and looks_wide(data, 1):
             args, good = read_shallow(data, _read), True
         else:
             args = _read(data)
@@ -80,10 +81,11 @@ def unpack_value(data: bytes, path: str = "value") -> Any:
     Raises:
         DataCloneError: it is malformed; `path` says which part of it.
     """
-    if len(data) > MAX_CONTAINERS and has_too_many(data):
+    long = len(data) >= SHORT
+    if long and has_too_many(data):
         raise too_many().at(path)
     try:
-        if looks_wide(data, 0):
+        if long and looks_wide(data, 0):
             return read_shallow(data, _read)
         value = _read(data)
         if class_of(value) in _SCALARS or is_shallow(data):

@@ -14,8 +14,10 @@ from renderer.wire.limits import MAX_DEPTH
 SHALLOW: Final = MAX_DEPTH - 2
 """So many levels of arrays and maps are never too deep, whatever exts they hold."""
 
+SHORT: Final = 2_048
+"""Bytes; what is longer is rarely without headers."""
+
 _ARRAY_OF_ONE: Final = b"\x91"
-_SHORT: Final = 2_048  # bytes; what is longer is rarely without headers
 _STACK: Final = 1_024  # levels that msgpack reads
 _HEADERS: Final = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
 _NO_HEADERS: Final = bytes({*range(256)} - _HEADERS)
@@ -29,14 +31,14 @@ def is_shallow(data: bytes) -> bool:
     """
     if len(data) <= SHALLOW:  # each level has a header of at least one byte
         return True
-    if len(data) < _SHORT and len(data.translate(None, _NO_HEADERS)) <= SHALLOW:
+    if len(data) < SHORT and len(data.translate(None, _NO_HEADERS)) <= SHALLOW:
         return True
     return _CAN_COUNT and _fits_below(_STACK - SHALLOW, data)
 
 
 def looks_wide(data: bytes, place: int) -> bool:
-    """Tell whether a container begins at a place, and there is much behind it."""
-    return len(data) >= _SHORT and data[place] in _HEADERS and _CAN_COUNT
+    """Tell whether a container begins at a place of what is not `SHORT`."""
+    return data[place] in _HEADERS and _CAN_COUNT
 
 
 def read_shallow(data: bytes, read: Callable[[bytes], Any]) -> Any:
@@ -79,4 +81,4 @@ _CAN_COUNT: Final = can_count()
 _BELOW: Final = _ARRAY_OF_ONE * (_STACK - SHALLOW)
 
 
-__all__ = ("SHALLOW", "can_count", "is_shallow", "looks_wide", "read_shallow")
+__all__ = ("SHALLOW", "SHORT", "can_count", "is_shallow", "looks_wide", "read_shallow")

@@ -5,7 +5,7 @@ from renderer.wire import events
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.inbound import Inbound
 from renderer.wire.inbox import Inbox
-from renderer.wire.limits import MAX_FRAME_MESSAGES, MAX_NUMBER, Limits
+from renderer.wire.limits import LARGE_FRAME, MAX_FRAME_MESSAGES, MAX_NUMBER, Limits
 from tests.support.wires import channels
 
 LIMITS = Limits(
@@ -69,6 +69,17 @@ def test_events_and_calls_wait_for_the_dispatcher(receiver: Receiver) -> None:
         events.Arrived(2, "call", call(9)),
     ]
     assert receiver.inbox.waiting == 2
+
+
+def test_those_of_a_large_frame_may_take_long_to_read(receiver: Receiver) -> None:
+    (small,) = receiver.hear(event("a"), size=LARGE_FRAME)
+    large, _, other = receiver.hear(event("a"), REPLY, call(9), size=LARGE_FRAME + 1)
+    assert [arrived(one).large for one in (small, large, other)] == [False, True, True]
+
+
+def arrived(happened: events.SessionEvent) -> events.Arrived:
+    assert isinstance(happened, events.Arrived)
+    return happened
 
 
 def test_replies_and_cancels_are_handled_on_receipt(receiver: Receiver) -> None:

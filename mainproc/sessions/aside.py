@@ -1,0 +1,73 @@
+"""Large messages are read on a thread, for they may take seconds, and others wait.
+
+Python hands its lock on every few milliseconds, so that the loop serves the other
+renderers meanwhile. What is small is read where it is dispatched: a thread would take
+longer to hear of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from mainproc.home import Home
+from mainproc.threads import Threads
+from renderer.wire import messages
+from renderer.wire.errors import DataCloneError
+from renderer.wire.limits import KIB
+
+Body = Any
+"""A message with arguments."""
+Read = Callable[[Body], list[Any]]
+"""As `messages.read_args`."""
+
+_LARGE: Final = 64 * KIB
+"""Bytes of values that are read in milliseconds, whatever they are."""
+
+
+def is_large(body: Body) -> bool:
+    """Tell whether the arguments of a message should be read on a thread."""
+    return len(body.packed) > _LARGE or body.ByteSize() > _LARGE
+
+
+def read_aside(
+    body: Body,
+    threads: Threads,
+    owner: object,
+    home: Home,
+    done: Callable[[Read], object],
+) -> None:
+    """Read the arguments of a message on a thread.
+
+    Args:
+        body: the message.
+        threads: whose thread.
+        owner: the renderer.
+        home: main's loop.
+        done: called there, with a function that returns what was read, or raises why
+            it could not be; never if main has ended.
+    """
+
+    def read() -> None:
+        try:
+            args = messages.read_args(body)
+        except Exception as error:
+            home.later(done, partial(_refuse, error))
+        else:
+            home.later(done, partial(_given, args))
+
+    threads.run(read, owner)
+
+
+def _given(args: list[Any], _: Body) -> list[Any]:
+    return args
+
+
+def _refuse(error: Exception, _: Body) -> list[Any]:
+    if isinstance(error, DataCloneError):
+        raise error
+    raise DataCloneError(f"cannot be read: {type(error).__name__}", "args") from error
+
+
+__all__ = ("Read", "is_large", "read_aside")
