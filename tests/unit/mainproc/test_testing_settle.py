@@ -58,7 +58,7 @@ def test_settle_waits_for_all_that_a_message_starts(ipc: IpcMain) -> None:
         page.settle(PATIENCE)
         assert sorted(done) == ["answer", "async", "end", "thread"]
         assert [channel for channel, _ in page.received] == ["ask", "end"]
-        page.settle(0.5)
+        page.settle(PATIENCE)
 
 
 def test_settle_waits_for_handlers_whose_result_nobody_awaits(ipc: IpcMain) -> None:
@@ -80,14 +80,16 @@ def test_settle_waits_for_handlers_whose_result_nobody_awaits(ipc: IpcMain) -> N
 @pytest.mark.parametrize("thread", [False, True])
 def test_settle_waits_for_a_pages_listener(ipc: IpcMain, thread: bool) -> None:
     with connected(ipc) as page:
-        gate, done = threading.Event(), list[int]()
+        begun, gate, done = threading.Event(), threading.Event(), list[int]()
 
         def listener() -> None:
+            begun.set()
             gate.wait(PATIENCE)
             done.append(1)
 
         page.on("x", listener, thread=thread)
         page.contents.send("x")
+        assert begun.wait(PATIENCE)
         with pytest.raises(IpcTimeout) as caught:
             page.settle(0.05)
         text = "not settled within 0.05 s; listeners of the probe still run"
@@ -139,14 +141,16 @@ def test_settle_names_what_holds_main(
     ipc: IpcMain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mainproc.testing.probe._CUT_WITHIN", 0.1)
-    gate = threading.Event()
+    begun, gate = threading.Event(), threading.Event()
 
     def hold(event: Any) -> None:
+        begun.set()
         gate.wait(PATIENCE)
 
     ipc.on("x", hold)
     with connected(ipc) as page:
         page.send("x")
+        assert begun.wait(PATIENCE)
         with pytest.raises(IpcTimeout, match=r"main is held by \S+hold, test_testi"):
             page.settle(0.1)
         with pytest.raises(IpcTimeout, match="main did not notice the cut; main is"):
