@@ -16,7 +16,7 @@ import pytest
 from tests.faults.http2 import Corrupter
 from tests.faults.proxy import Proxy, Way, proxy_in_thread
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 class Line(NamedTuple):

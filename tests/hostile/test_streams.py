@@ -38,7 +38,7 @@ async def abandon(address: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if SOAKING else 60)
+@pytest.mark.timeout(0 if SOAKING else 180)
 async def test_streams_that_are_opened_and_abandoned() -> None:
     with soaked_main() as main:
         async with IpcRenderer(main.address) as keeper:

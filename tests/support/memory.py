@@ -26,7 +26,7 @@ from renderer.wire.state import State
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which something that should have happened long ago has not."""
 
 

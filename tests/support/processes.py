@@ -34,7 +34,7 @@ class RunningMain:
         """End it in order; return exit code, rest of its output, and its errors."""
         self.process.terminate()
         out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out, err
+        return self.process.returncode, out, noteworthy(err)
 
 
 @contextmanager
@@ -61,18 +61,20 @@ def running_command(*command: str) -> Iterator[RunningMain]:
             process.communicate(timeout=PATIENCE)
 
 
-_WAITING: Final = re.compile(
-    r"^(mainproc: )?no answer from a main process at \S+ yet; waiting\r?\n",
+_SLOW: Final = re.compile(
+    r"^(?:mainproc: )?no answer from a main process at \S+ yet; waiting\r?\n"
+    r"|^\w+ for '.*' held main for \S+ s; register it with thread=True\n",
     re.MULTILINE,
 )
 
 
 def noteworthy(err: str) -> str:
-    """Return what a renderer has told on stderr, but not that it waits for main.
+    """Return what a program has told on stderr, but not that something takes long.
 
-    It says so after a second, and on a busy machine that is no sign of anything.
+    A renderer says that main has not answered for a second, main that a listener has
+    held it for a quarter of one. On a busy machine neither is a sign of anything.
     """
-    return _WAITING.sub("", err)
+    return _SLOW.sub("", err)
 
 
 def run_python(

@@ -21,7 +21,7 @@ from renderer.wire.state import State
 from renderer.wire.terms import introduction
 from tests.support.waiting import until
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class MemoryLink:

@@ -19,7 +19,7 @@ from mainproc import (
 )
 from mainproc.testing import connected
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture

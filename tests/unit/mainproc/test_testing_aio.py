@@ -16,7 +16,7 @@ from mainproc.testing import AioRendererProbe, connected_aio
 from tests.support.leap import leap
 from tests.support.waiting import until
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture

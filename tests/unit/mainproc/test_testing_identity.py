@@ -8,7 +8,7 @@ from mainproc import AccessDenied, IpcMain, WebContents
 from mainproc.security import Identity, Policy, Rule
 from mainproc.testing import connected, connected_aio
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 KIOSK = Identity("token", "kiosk")
 
 

@@ -12,7 +12,7 @@ import pytest
 from mainproc import ConnectionClosed, IpcMain, WebContents, app
 from mainproc.testing import RendererProbe, connected
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture

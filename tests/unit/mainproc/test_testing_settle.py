@@ -12,7 +12,7 @@ import pytest
 from mainproc import ConnectionClosed, IpcMain, IpcTimeout, RemoteError
 from mainproc.testing import connected
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture

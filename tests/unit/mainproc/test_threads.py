@@ -11,7 +11,7 @@ import pytest
 
 from mainproc.threads import Threads
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Jobs:

@@ -7,7 +7,7 @@ import threading
 
 from renderer.workers import Workers
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def test_one_worker_keeps_the_order() -> None:

@@ -17,7 +17,7 @@ from renderer.wire.session import Role, Session
 from renderer.wire.terms import introduction
 from tests.unit.mainproc.page import Page
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Link:

@@ -10,7 +10,7 @@ import pytest
 
 from renderer.threads.clock import Clock
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def test_jobs_run_in_the_order_of_their_times() -> None:
