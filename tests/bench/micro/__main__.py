@@ -1,4 +1,4 @@
-"""Costs of codec, session and dispatch, for those who change them.
+"""Costs of codec, session, dispatch and hostile values, for those who change them.
 
 The least of several measurements, in microseconds; nothing is asserted.
 """
@@ -9,12 +9,13 @@ import argparse
 import logging
 from typing import Final
 
-from tests.bench.micro import codec, dispatch, session
+from tests.bench.micro import codec, dispatch, hostile, session
 
 _PARTS: Final = {
     "codec": codec.costs,
     "session": session.costs,
     "dispatch": dispatch.costs,
+    "hostile": hostile.costs,
 }
 
 
