@@ -25,7 +25,15 @@ def read(name: str) -> dict[str, Any]:
 
 def run_pytest(tests: Path, *options: str | Path) -> tuple[int, str, str]:
     """Run it as for this checkout, with the plugin."""
-    command = ["-m", "pytest", "-c", "pyproject.toml", "-p", "tests.electron.roll"]
+    command = [
+        "-m",
+        "pytest",
+        "-n0",
+        "-c",
+        "pyproject.toml",
+        "-p",
+        "tests.electron.roll",
+    ]
     return run_python(*command, *options, tests, cwd=ROOT)
 
 
