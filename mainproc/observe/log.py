@@ -28,7 +28,8 @@ class LoggingObserver(Observer):
 
     What becomes of renderers is then told here alone, and not by the logger "ipc.main"
     as well, if the level of the logger lets it through. The warnings of "ipc.main" stay
-    there: they come once for a channel, and say what to do.
+    there: they come once for a channel, and say what to do. Here each refusal is a
+    line, so that who can connect can make many: let the handler rotate its files.
 
     Args:
         logger: takes the lines; None for the logger "ipc.observe".
