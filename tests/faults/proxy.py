@@ -338,3 +338,14 @@ def _shut(end: socket.socket) -> None:
         end.shutdown(socket.SHUT_WR)
     except OSError:
         pass  # closed, or never open
+
+
+def cut_somehow(proxy: Proxy, nth: int, draw: random.Random) -> None:
+    """Reset all connections: now, or when some more has passed, in turn."""
+    match nth % 3:
+        case 0:
+            proxy.reset()
+        case 1:
+            proxy.cut_after(draw.randrange(5_000), "up")
+        case _:
+            proxy.cut_after(draw.randrange(5_000), "down")

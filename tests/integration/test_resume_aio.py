@@ -15,7 +15,7 @@ import mainproc
 from mainproc import IpcMain
 from mainproc.server import MainProcess
 from renderer.aio import ConnectionClosed, IpcRenderer
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Proxy, cut_somehow
 from tests.support.processes import PATIENCE
 from tests.support.waiting import until
 
@@ -63,31 +63,18 @@ async def test_nothing_is_lost_at_full_speed(
         for number in range(count // 50):
             results[number] = await ipc.invoke("add", number, 1)
 
-    async def cut() -> None:
-        seen = 0
-        while len(down) < count:
-            await asyncio.sleep(draw.uniform(0.02, 0.1))
-            if len(down) == seen:
-                continue  # three links of no use would rightly be the end
-            seen = len(down)
-            how = draw.randrange(3)
-            if how == 0:
-                proxy.reset()
-            elif how == 1:
-                proxy.cut_after(draw.randrange(5_000), "up")
-            else:
-                proxy.cut_after(draw.randrange(5_000), "down")
-
     await ipc.connect()
     contents = ipc_main.web_contents
     async with asyncio.timeout(3 * PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(call())
-        group.create_task(cut())
         for number in range(count):
             ipc.send("up", number)
-            if number % 50 == 0:
-                await asyncio.sleep(0.005)
             await ipc.drain()
+            if number % 250 == 249:
+                # Something new is back: three links of no use would rightly be the end.
+                await until(lambda: len(down) > number - 250, 3 * PATIENCE)  # noqa: B023
+                cut_somehow(proxy, number // 250, draw)
+        await until(lambda: len(down) == count, 3 * PATIENCE)
     assert up == list(range(count))
     assert down == list(range(count))
     assert results == {number: number + 1 for number in range(count // 50)}
