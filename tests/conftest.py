@@ -5,6 +5,7 @@ collected, and pytest is told that a warning is an error.
 """
 
 import contextlib
+import faulthandler
 import gc
 import os
 import select
@@ -52,6 +53,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reporter.stats.get("skipped"):
         reporter.write_line("\n--no-skip: something was skipped", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # faulthandler has one time for all; who may take longer has only its own limit.
+    mark = item.get_closest_marker("timeout")
+    everybodys = float(item.config.getini("faulthandler_timeout"))
+    if mark is not None and not 0 < mark.args[0] < everybodys:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(autouse=True)
