@@ -15,7 +15,8 @@ from mainproc.home import Home
 from mainproc.threads import Threads
 from renderer.wire import messages
 from renderer.wire.errors import DataCloneError
-from renderer.wire.limits import KIB
+from renderer.wire.limits import KIB, MIB
+from renderer.wire.packed_count import has_more
 
 Body = Any
 """A message with arguments."""
@@ -23,12 +24,20 @@ Read = Callable[[Body], list[Any]]
 """As `messages.read_args`."""
 
 _LARGE: Final = 64 * KIB
-"""Bytes of values that are read in milliseconds, whatever they are."""
+"""Bytes of values that are read within milliseconds, whatever they are."""
+_VERY_LARGE: Final = 4 * MIB
+_MANY: Final = 30_000
+"""Containers that are read within milliseconds, or some tens of them. Bytes and texts
+have none, and are copied faster where their memory is: each thread has its own."""
 
 
 def is_large(body: Body) -> bool:
     """Tell whether the arguments of a message should be read on a thread."""
-    return len(body.packed) > _LARGE or body.ByteSize() > _LARGE
+    packed: bytes = body.packed
+    size: int = len(packed) or body.ByteSize()
+    if size <= _LARGE:
+        return False
+    return not packed or size > _VERY_LARGE or has_more(packed, _MANY)
 
 
 def read_aside(

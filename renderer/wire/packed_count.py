@@ -10,31 +10,46 @@ from typing import Any, Final, final
 
 import msgpack
 
-from renderer.wire.limits import MAX_CONTAINERS, MAX_DEPTH
+from renderer.wire.limits import KIB, MAX_CONTAINERS, MAX_DEPTH
 from renderer.wire.packed_keys import KEYS_STAY, unpack_slowly
 
 _HEADERS: Final = frozenset(
     (*range(0x80, 0xA0), *range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0))
 )
 _NO_HEADERS: Final = bytes({*range(256)} - _HEADERS)
+_SLICE: Final = 64 * KIB
 
 
 def has_too_many(data: bytes) -> bool:
-    """Tell whether there are more than `MAX_CONTAINERS` lists, maps and exts.
+    """Tell whether there are more than `MAX_CONTAINERS`; see `has_more`."""
+    return has_more(data, MAX_CONTAINERS)
+
+
+def has_more(data: bytes, most: int) -> bool:
+    """Tell whether there are more lists, maps and exts than so many.
 
     Args:
         data: MessagePack; it may be malformed behind the first so many of them.
+        most: how many.
     """
-    if len(data) <= MAX_CONTAINERS:
+    if len(data) <= most or not _may_have_more(data, most):
         return False
-    if len(data.translate(None, _NO_HEADERS)) <= MAX_CONTAINERS:
-        return False  # so few bytes that may begin one, whatever they do
     try:
-        _Count().add(data, 0)
+        _Count(most).add(data, 0)
     except _TooMany:
         return True
     except Exception:  # whatever it is, those who read the values will meet it
         return False
+    return False
+
+
+def _may_have_more(data: bytes, most: int) -> bool:
+    """Tell whether there are more bytes that look as if they began a container."""
+    found = 0
+    for at in range(0, len(data), _SLICE):  # so much memory is at hand
+        found += len(data[at : at + _SLICE].translate(None, _NO_HEADERS))
+        if found > most:
+            return True
     return False
 
 
@@ -48,8 +63,8 @@ class _Count:
 
     __slots__ = ("_left",)
 
-    def __init__(self) -> None:
-        self._left = MAX_CONTAINERS
+    def __init__(self, most: int) -> None:
+        self._left = most
 
     def add(self, data: bytes, depth: int) -> None:
         """Count those in values that stand in so many exts."""
@@ -68,7 +83,7 @@ class _Count:
 
     def _ext(self, depth: int, _code: int, data: bytes) -> None:
         # Too deep ones are read by nobody; each level would be copied once more.
-        if depth == MAX_DEPTH or len(data.translate(None, _NO_HEADERS)) <= 1:
+        if depth == MAX_DEPTH or not _may_have_more(data, 1):
             self._one()
             return
         try:
@@ -86,4 +101,4 @@ def _read_at_once(data: bytes, *, pairs: Any, **hooks: Any) -> None:
 _read: Final = unpack_slowly if KEYS_STAY else _read_at_once
 
 
-__all__ = ("has_too_many",)
+__all__ = ("has_more", "has_too_many")

@@ -92,14 +92,27 @@ async def test_a_large_call_has_its_reply(reading: Reading, sync: bool) -> None:
         assert len(reading.threads) == 1
 
 
-async def test_a_large_message_that_is_packed_is_read_aside(reading: Reading) -> None:
+@pytest.mark.parametrize(
+    ("value", "threads"),
+    [
+        (LARGE, 0),
+        (bytes(range(256)) * 2_000, 0),
+        (LARGE * 42, 1),
+        ([[]] * 60_000, 0),
+        ([[]] * 70_000, 1),
+    ],
+    ids=["text", "bytes", "very large", "small", "many"],
+)
+async def test_packed_values_are_read_aside_if_they_may_take_long(
+    reading: Reading, value: Any, threads: int
+) -> None:
     ipc, heard = hearing()
     reading.may_go_on.set()
     async with connected(ipc) as page:
-        page.session.put(messages.event("hear", (LARGE,), packed=True))
+        page.session.put(messages.event("hear", (value,), packed=True))
         await page.consumed()
-    assert heard == ["xxxxx"]
-    assert len(reading.threads) == 1
+    assert heard == [value[:5]]
+    assert len(reading.threads) == threads
 
 
 async def test_a_call_that_is_cancelled_meanwhile_is_never_begun(
