@@ -25,7 +25,7 @@ SLACK: Vitals = {
     "objects of ours": 8,
 }
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if SOAKING else 60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if SOAKING else 180)]
 
 
 def flat(before: Vitals, read: Callable[[], Vitals], tell: Callable[[], Any]) -> None:

@@ -30,7 +30,7 @@ SLACK: Vitals = {
     "descriptors": 2,
 }
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if SOAKING else 60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if SOAKING else 180)]
 Read = Callable[[], Vitals]
 
 

@@ -25,7 +25,7 @@ GRACE = 2.0
 """That of `soaked`."""
 SLACK_S = 30.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if SOAKING else 60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if SOAKING else 180)]
 
 
 class Sender(threading.Thread):

@@ -28,7 +28,7 @@ OVERHEAD = 512
 SLACK = 16 * 1_024 * 1_024
 """Bytes that have nothing to do with it."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if SOAKING else 60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if SOAKING else 180)]
 
 
 class Stalled:
