@@ -159,13 +159,15 @@ class AioConnector:
             broken = await self._carry(carrier, self._settings.session())
             if self._welcomed:
                 return broken
-            pause = patience.next_pause(self._why_not(broken))
+            in_time = bool(patience.deadline.left)
+            pause = patience.next_pause(self._why_not(broken, in_time=in_time))
             if await self._bell.wait_until(lambda: self._leaving, pause):
                 raise closed_early()
             carrier = self._carrier(self._settings)
 
-    def _why_not(self, broken: IpcError | None) -> IpcError:
-        if self.refused is None:
+    def _why_not(self, broken: IpcError | None, *, in_time: bool) -> IpcError | None:
+        # A link that we have cut ourselves, because time is over, tells nothing.
+        if self.refused is None and (broken is not None or in_time):
             text = "the link ended before main said welcome"
             self.refused = broken or LinkBroken(text, "not-sent", Fate.RESUME)
         return self.refused

@@ -92,7 +92,7 @@ def run_python(
         command,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,  # it may be a suite of tests
         check=False,
         **options,  # type: ignore[call-overload]  # cwd, env: as subprocess has them
     )

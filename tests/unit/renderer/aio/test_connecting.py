@@ -216,6 +216,24 @@ async def test_a_main_that_never_says_welcome(main: MemoryMain) -> None:
     await ipc.aclose()
 
 
+class DeafMain(MemoryMain):
+    """Refuses what it is to refuse, and hears nothing else."""
+
+    def _take(self, frame: bytes) -> None:
+        if self.attempts:
+            super()._take(frame)
+
+
+async def test_an_attempt_that_we_end_ourselves_hides_no_reason() -> None:
+    main = DeafMain()
+    main.attempts = absent(1)
+    ipc = MemoryAioRenderer(main, connect_timeout=0.3)
+    with pytest.raises(ConnectionClosed, match="no main process") as closed:
+        await ipc.connect()
+    assert closed.value.__notes__ == ["the last attempt: UNAVAILABLE: nobody"]
+    await ipc.aclose()
+
+
 @pytest.mark.parametrize(
     ("attempt", "kind", "text"),
     [
