@@ -16,7 +16,7 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 MOST: Final = 2**64 - 1
 
 

@@ -25,7 +25,7 @@ from renderer.wire import messages
 from renderer.wire.limits import Limits
 from tests.support.waiting import until
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 STREAM: Final = "/electron_ipc.v1.IpcService/Stream"
 SEND_SYNC: Final = "/electron_ipc.v1.IpcService/SendSync"
 OK: Final = grpc.StatusCode.OK

@@ -17,7 +17,7 @@ from mainproc.server import MainProcess
 from renderer.wire import messages
 from renderer.wire.failures import exception_from
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class RawPage:

@@ -22,7 +22,7 @@ from mainproc.server import MainProcess
 from tests.integration.conftest import Write
 from tests.integration.main_support import RawPage
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 WORKER = """
     import os

@@ -12,7 +12,7 @@ from mainproc import IpcMain, poller
 from renderer.aio import IpcRenderer as AioRenderer
 from tests.integration.main_support import serving
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @pytest.mark.skipif(os.name != "posix", reason="fills a Unix socket")

@@ -16,7 +16,7 @@ from renderer.aio import IpcRenderer as AioRenderer
 from tests.integration.main_support import RawPage, event, raw_page, serving
 from tests.support.waiting import until
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 async def test_one_that_reads_and_does_not_consume_gets_the_newest() -> None:

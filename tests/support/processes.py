@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that should have happened long ago has not."""
 
 
@@ -92,7 +92,7 @@ def run_python(
         command,
         capture_output=True,
         text=True,
-        timeout=4 * PATIENCE,  # it may be a suite of tests
+        timeout=2 * PATIENCE,  # it may be a suite of tests
         check=False,
         **options,  # type: ignore[call-overload]  # cwd, env: as subprocess has them
     )
