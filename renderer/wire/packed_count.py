@@ -17,6 +17,10 @@ _HEADERS: Final = frozenset(
     (*range(0x80, 0xA0), *range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0))
 )
 _NO_HEADERS: Final = bytes({*range(256)} - _HEADERS)
+_FEW: Final = 0x9  # the upper half of an array's header that has up to 15 items
+_ARGS: Final = 15
+_WIDTHS: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
+"""The bytes that say how long bytes and texts are, by their first one."""
 _SLICE: Final = 64 * KIB
 
 
@@ -32,7 +36,7 @@ def has_more(data: bytes, most: int) -> bool:
         data: MessagePack; it may be malformed behind the first so many of them.
         most: how many.
     """
-    if len(data) <= most or not _may_have_more(data, most):
+    if len(data) <= most or _rest(data) <= most or not _may_have_more(data, most):
         return False
     try:
         _Count(most).add(data, 0)
@@ -41,6 +45,16 @@ def has_more(data: bytes, most: int) -> bool:
     except Exception:  # whatever it is, those who read the values will meet it
         return False
     return False
+
+
+def _rest(data: bytes) -> int:
+    """Return how many bytes stand behind the bytes and texts that values begin with."""
+    at = 1 if data[0] >> 4 == _FEW else 0
+    for _ in range(_ARGS):
+        if at >= len(data) or (width := _WIDTHS.get(data[at])) is None:
+            break
+        at += 1 + width + int.from_bytes(data[at + 1 : at + 1 + width])
+    return len(data) - at
 
 
 def _may_have_more(data: bytes, most: int) -> bool:

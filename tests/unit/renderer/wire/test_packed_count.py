@@ -77,8 +77,23 @@ def test_what_is_long_without_any_header_is_not_read() -> None:
 
 
 @pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("args", [[], [b"\x90" * 300, "x" * 70_000]])
+def test_lists_behind_bytes_and_texts_are_counted(args: list[object]) -> None:
+    assert not has_too_many(msgpack.packb([*args, [[]] * (MOST - 2)]))
+    assert has_too_many(msgpack.packb([*args, [[]] * (MOST - 1)]))
+
+
+@pytest.mark.usefixtures("few")
+def test_bytes_that_end_too_soon_are_only_malformed() -> None:
+    assert not has_too_many(b"\xc6\xff\xff\xff\xff" + b"\x90" * 2 * MOST)
+    assert not has_too_many(b"\xc4" + bytes([2 * MOST]) + b"\x90" * 2 * MOST)
+
+
+@pytest.mark.usefixtures("few")
 def test_bytes_that_look_like_containers_are_none() -> None:
     assert not has_too_many(msgpack.packb([b"\x80" * 1_000, "\u0080" * 1_000]))
+    assert not has_too_many(msgpack.packb([b"\x80" * 1_000] * 15))
+    assert not has_too_many(msgpack.packb([b"\x80" * 1_000] * 16))
 
 
 @pytest.mark.usefixtures("few")
