@@ -34,8 +34,9 @@ LONGEST_GRACE: Final = 24 * 3600
 MAX_TRANSFERS: Final = 4
 """Large messages of one direction that may be under way at once."""
 
-MAX_FRAME_MESSAGES: Final = 65_536
-"""The messages in one frame, at most: an empty one has two bytes, and costs us more."""
+MAX_FRAME_MESSAGES: Final = 4_096
+"""The messages in one frame, at most: an empty one has two bytes, and costs its reader
+some microseconds, in which nobody else has the loop."""
 
 LARGE_FRAME: Final = 64 * KIB
 """Bytes of a frame from which on its messages may take long to read."""
@@ -99,6 +100,8 @@ class Limits:
             raise ValueError("a max_rate of 0 lets nothing through")
         if self.batch_messages < 1 or self.batch_bytes < MIN_CHUNK_BYTES:
             raise ValueError(f"a batch is a message, of {MIN_CHUNK_BYTES:,} bytes")
+        if self.batch_messages > MAX_FRAME_MESSAGES:
+            raise ValueError(f"a batch is at most {MAX_FRAME_MESSAGES:,} messages")
 
 
 DEFAULT_LIMITS: Final = Limits()

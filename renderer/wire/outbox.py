@@ -21,7 +21,7 @@ from renderer.wire.droppable import (
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.frames import CONTROL_RESERVE, call_id, head_of
 from renderer.wire.lanes import Held, Item, Lanes, Mark, on_known_lane
-from renderer.wire.limits import KIB, Limits, Peer
+from renderer.wire.limits import KIB, MAX_FRAME_MESSAGES, Limits, Peer
 from renderer.wire.parcel import Parcel
 from renderer.wire.progress import Progress
 
@@ -338,10 +338,13 @@ class Outbox(Debit):
             room: the most bytes, with what precedes each in a frame.
 
         Returns:
-            The serialized messages; None if they have no room, or one is a chunk.
+            The serialized messages; None if they have no room, are more than a frame
+            may have, or one is a chunk.
         """
         ahead = max(0, up_to - self.written)
         items = self._unacked[: max(0, up_to - self.acked)] + self._queued[:ahead]
+        if len(items) > MAX_FRAME_MESSAGES:
+            return None
         found: list[bytes] = []
         for item in items:
             if type(item) is not Parcel:

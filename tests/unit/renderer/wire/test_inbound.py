@@ -120,7 +120,7 @@ def test_ids_have_63_bits(receiver: Receiver, message: pb.Message) -> None:
 
 
 def test_a_frame_has_so_many_messages_at_most(receiver: Receiver) -> None:
-    with pytest.raises(RemoteProtocolError, match="65,537 messages in one frame"):
+    with pytest.raises(RemoteProtocolError, match="4,097 messages in one frame"):
         receiver.hear(*[CANCEL] * (MAX_FRAME_MESSAGES + 1))
     assert receiver.inbox.received == 0
     assert len(receiver.hear(*[CANCEL] * MAX_FRAME_MESSAGES)) == MAX_FRAME_MESSAGES

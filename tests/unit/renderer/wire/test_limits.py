@@ -46,6 +46,7 @@ def test_a_peer_that_said_nothing_has_the_defaults() -> None:
         {"max_rate": -1},
         {"max_rate": float("nan")},
         {"batch_messages": 0},
+        {"batch_messages": 4_097},
         {"batch_bytes": KIB - 1},
     ],
     ids=str,

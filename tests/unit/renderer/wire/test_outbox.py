@@ -5,7 +5,7 @@ import pytest
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.chunks import Piece
 from renderer.wire.errors import Overloaded, PayloadTooLarge, RemoteProtocolError
-from renderer.wire.limits import MIB, Limits, Peer
+from renderer.wire.limits import MAX_FRAME_MESSAGES, MIB, Limits, Peer
 from renderer.wire.outbox import Outbox
 from renderer.wire.parcel import Parcel
 from tests.support.wires import event, reply
@@ -356,6 +356,17 @@ def test_what_has_no_room_goes_no_other_way(outbox: Outbox) -> None:
     assert outbox.unacked(2, size - 1) is None
     assert outbox.written == 0
     assert outbox.unacked(2, size) is not None
+
+
+def test_what_no_frame_may_have_goes_no_other_way() -> None:
+    outbox = Outbox(Limits())
+    for _ in range(MAX_FRAME_MESSAGES + 1):
+        outbox.put(event(), Peer())
+    assert outbox.unacked(MAX_FRAME_MESSAGES + 1, LONG) is None
+    assert outbox.written == 0
+    found = outbox.unacked(MAX_FRAME_MESSAGES, LONG)
+    assert found is not None
+    assert len(found) == MAX_FRAME_MESSAGES
 
 
 def test_chunks_go_no_other_way(outbox: Outbox) -> None:
