@@ -117,7 +117,9 @@ class MemoryMain:
         return response.SerializeToString()
 
     def close(self) -> None:
-        self.closed += 1
+        with self.lock:
+            self.closed += 1
+            self.changed.notify_all()
 
     # ---- what arrives ----------------------------------------------------------------
 
@@ -213,6 +215,15 @@ class MemoryMain:
             while len(self.noted_of(kind)) < count:
                 assert self.changed.wait(until - time.monotonic()), "nothing came"
             return self.noted_of(kind)
+
+    def ways_closed(self, count: int) -> int:
+        """Wait until so many ways to here were closed; return how many were.
+
+        The last thing that ends with a link: who waits for that may be told before.
+        """
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.closed >= count, PATIENCE)
+            return self.closed
 
     # ---- what main does --------------------------------------------------------------
 

@@ -29,7 +29,7 @@ def test_a_script_that_only_asks_opens_no_session(
     assert ipc.id is None
     ipc.send("x")  # from now on there is a session
     main.hear()
-    assert main.closed == 1
+    assert main.ways_closed(1) == 1
 
 
 @pytest.mark.parametrize("use", ["on", "handle", "connect", "send"])
