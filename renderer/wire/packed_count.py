@@ -25,8 +25,13 @@ _SLICE: Final = 64 * KIB
 
 
 def has_too_many(data: bytes) -> bool:
-    """Tell whether there are more than `MAX_CONTAINERS`; see `has_more`."""
+    """Tell whether a value has more than `MAX_CONTAINERS`; see `has_more`."""
     return has_more(data, MAX_CONTAINERS)
+
+
+def have_too_many(data: bytes) -> bool:
+    """Tell whether arguments do; the array that they stand in is none of theirs."""
+    return has_more(data, MAX_CONTAINERS + 1)
 
 
 def has_more(data: bytes, most: int) -> bool:
@@ -36,7 +41,7 @@ def has_more(data: bytes, most: int) -> bool:
         data: MessagePack; it may be malformed behind the first so many of them.
         most: how many.
     """
-    if len(data) <= most or _rest(data) <= most or not _may_have_more(data, most):
+    if len(data) <= most or _rest(data) < most or not _may_have_more(data, most):
         return False
     try:
         _Count(most).add(data, 0)
@@ -48,7 +53,10 @@ def has_more(data: bytes, most: int) -> bool:
 
 
 def _rest(data: bytes) -> int:
-    """Return how many bytes stand behind the bytes and texts that values begin with."""
+    """Return how many bytes stand behind the bytes and texts that values begin with.
+
+    The header of an array around them, which is a container, is not among them.
+    """
     at = 1 if data[0] >> 4 == _FEW else 0
     for _ in range(_ARGS):
         if at >= len(data) or (width := _WIDTHS.get(data[at])) is None:
@@ -115,4 +123,4 @@ def _read_at_once(data: bytes, *, pairs: Any, **hooks: Any) -> None:
 _read: Final = unpack_slowly if KEYS_STAY else _read_at_once
 
 
-__all__ = ("has_more", "has_too_many")
+__all__ = ("has_more", "has_too_many", "have_too_many")

@@ -17,7 +17,7 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.bounds import too_deep, too_many
 from renderer.wire.ext import INT64_MAX, Opaque, malformed, read_payload
 from renderer.wire.limits import MAX_DEPTH
-from renderer.wire.packed_count import has_too_many
+from renderer.wire.packed_count import has_too_many, have_too_many
 from renderer.wire.packed_depth import SHORT, is_shallow, looks_wide, read_shallow
 from renderer.wire.packed_keys import KEYS_STAY, may_have_maps, unpack_slowly
 from renderer.wire.paths import Refusal
@@ -47,7 +47,7 @@ def unpack_args(data: bytes) -> list[Any]:
     """
     args: Any
     long = len(data) >= SHORT
-    if long and has_too_many(data):
+    if long and have_too_many(data):
         raise too_many().at("args")
     try:
         if long and looks_wide(data, 1):

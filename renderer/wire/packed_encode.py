@@ -18,7 +18,7 @@ import msgpack
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.wire.ext import Elements, Payload, big_integer, typed_array
-from renderer.wire.packed_count import has_too_many
+from renderer.wire.packed_count import has_too_many, have_too_many
 from renderer.wire.packed_depth import SHALLOW
 from renderer.wire.pieces import (
     LARGE,
@@ -57,9 +57,9 @@ def _pack_others(items: list[object]) -> Packed | None:
     if not classes <= _SMALL and any(map(_has_elements, items)):
         return _in_pieces(items)
     data = _written(items)
-    if data is None or classes <= _SCALARS or _may_go(items, data):
+    if data is None or classes <= _SCALARS:
         return data
-    return None
+    return data if _is_exact(items) and not have_too_many(data) else None
 
 
 def pack_value(value: object) -> Packed | None:
@@ -75,7 +75,9 @@ def pack_value(value: object) -> Packed | None:
 
 def _packed(value: object) -> bytes | None:
     data = _written(value)
-    return data if data is None or _may_go([value], data) else None
+    if data is None or not _is_exact([value]) or has_too_many(data):
+        return None
+    return data
 
 
 def _written(value: object) -> bytes | None:
@@ -113,13 +115,21 @@ _VIEWED: Final = {array.array, memoryview}
 
 
 def _in_pieces(items: list[Any]) -> Pieces | None:
-    parts: list[Elements] = [_new_packer().pack_array_header(len(items))]
+    header: bytes = _new_packer().pack_array_header(len(items))
+    parts: list[Elements] = [header]
+    to_count: list[Elements] = [header]
     for item in items:
-        found = _pieces_of(item) if _has_elements(item) else _one_piece(_packed(item))
+        is_large = _has_elements(item)
+        found = _pieces_of(item) if is_large else _one_piece(_packed(item))
         if found is None:
             return None
         parts += found
-    return Pieces(parts)
+        to_count.append(_AS_MANY if is_large else found[0])
+    return None if have_too_many(b"".join(to_count)) else Pieces(parts)
+
+
+_AS_MANY: Final = b"\x91\x90"
+"""Has as many containers as any array of elements: the ext, and its dimensions."""
 
 
 def _one_piece(data: bytes | None) -> Sequence[Elements] | None:
@@ -200,11 +210,6 @@ _packers: Final[list[msgpack.Packer]] = []
 
 
 # ---- what msgpack does not ask about -------------------------------------------------
-
-
-def _may_go(items: list[Any], data: bytes) -> bool:
-    """Tell whether packed values are what the contract says; otherwise a tree tells."""
-    return _is_exact(items) and not has_too_many(data)
 
 
 def _is_exact(level: list[Any]) -> bool:

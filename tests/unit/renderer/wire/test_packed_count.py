@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array as arrays
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from renderer.wire.packed_count import has_too_many
 from renderer.wire.packed_decode import unpack_args, unpack_value
 from renderer.wire.packed_encode import pack_args, pack_value
 from renderer.wire.packed_keys import unpack_slowly
+from renderer.wire.pieces import LARGE, Pieces
 from tests.support.packed import packed_ext
 
 MOST = 20
@@ -119,6 +121,14 @@ def test_one_too_many_is_refused() -> None:
     assert info.value.path == "result"
 
 
+def test_the_array_of_the_arguments_is_none_of_them() -> None:
+    """In a tree it is not there."""
+    args: list[list[list[object]]] = [[[]] * (MAX_CONTAINERS - 1)]
+    assert unpack_args(msgpack.packb(args)) == args
+    with pytest.raises(DataCloneError, match="more than 1,000,000 containers"):
+        unpack_args(msgpack.packb([*args, []]))
+
+
 def test_those_that_are_refused_are_not_made() -> None:
     data = b"\x91\xdd" + struct.pack(">I", 8 * 2**20) + b"\x80" * (8 * 2**20)
     tracemalloc.start()
@@ -134,7 +144,24 @@ def test_those_that_are_refused_are_not_made() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_a_sender_leaves_them_to_the_tree_which_refuses() -> None:
-    few: list[object] = [[]] * (MOST - 2)
+    few: list[object] = [[]] * (MOST - 1)
     assert pack_value(few)
-    assert pack_value([few, few]) is None
-    assert pack_args(([few, few],)) is None
+    assert pack_value([*few, []]) is None
+    assert pack_args((few,))
+    assert pack_args(([*few, []],)) is None
+
+
+@pytest.mark.usefixtures("few")
+def test_those_of_all_arguments_count_together() -> None:
+    half: list[object] = [[]] * (MOST // 2 - 1)
+    assert pack_args((half, half))
+    assert pack_args((half, half, [])) is None
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("large", [bytes(LARGE), arrays.array("d", [1.0])])
+def test_those_beside_large_bytes_count_together(large: object) -> None:
+    """Such arguments are packed one by one."""
+    half: list[object] = [[]] * (MOST // 2 - 2)
+    assert isinstance(pack_args((half, large, half)), Pieces)
+    assert pack_args((half, large, half, [[]], [[]])) is None
