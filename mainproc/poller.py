@@ -12,7 +12,7 @@ from typing import Final
 _POLLER: Final = "PollerCompletionQueue"
 
 
-def let_go() -> None:
+def set_nonblocking() -> None:
     """Never let gRPC's poller wait for a loop that is busy.
 
     grpc.aio polls on a thread of its own. For each event that thread puts a byte into a
@@ -42,4 +42,4 @@ def sockets() -> Iterator[socket.socket]:
                     yield held
 
 
-__all__ = ("let_go", "sockets")
+__all__ = ("set_nonblocking", "sockets")

@@ -69,7 +69,7 @@ class MainProcess:
         aio_health: Any = health  # its stubs leave `aio` out
         self._health: Any = aio_health.aio.HealthServicer()
         self._server = aio.server(options=server_options(ipc.limits))
-        poller.let_go()
+        poller.set_nonblocking()
         self._nursery = Nursery(Entrance(self._sessions))
         self._paths: list[UnixPath] = []
         self._stopping: asyncio.Task[None] | None = None

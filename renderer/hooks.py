@@ -37,8 +37,13 @@ class Hooks:
             logger.warning("%s", texts.gap(sent, missing))
         return [partial(fn, sent, missing) for fn in self.gap]
 
-    def of_end(self, sent: int, missing: int | None) -> list[Hook]:
-        """Return what to call, before `disconnect`, for a session that has ended."""
+    def of_end(self, address: str, sent: int, missing: int | None) -> list[Hook]:
+        """Return what to call, before `disconnect`, for a session that has ended.
+
+        What never came is logged here; what is unconfirmed, with the end itself.
+        """
+        if missing:
+            logger.warning("%s", texts.missing(address, missing))
         may_be_lost = sent or missing is None or missing
         return [partial(fn, sent, missing) for fn in self.gap] if may_be_lost else []
 

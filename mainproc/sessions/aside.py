@@ -15,7 +15,7 @@ from mainproc.home import Home
 from mainproc.threads import Threads
 from renderer.wire import messages
 from renderer.wire.errors import DataCloneError
-from renderer.wire.limits import KIB, MIB
+from renderer.wire.limits import LARGE_FRAME, MIB
 from renderer.wire.packed_count import has_more
 
 Body = Any
@@ -23,8 +23,6 @@ Body = Any
 Read = Callable[[Body], list[Any]]
 """As `messages.read_args`."""
 
-_LARGE: Final = 64 * KIB
-"""Bytes of values that are read within milliseconds, whatever they are."""
 _VERY_LARGE: Final = 4 * MIB
 _MANY: Final = 30_000
 """Containers that are read within milliseconds, or some tens of them. Bytes and texts
@@ -35,8 +33,8 @@ def is_large(body: Body) -> bool:
     """Tell whether the arguments of a message should be read on a thread."""
     packed: bytes = body.packed
     size: int = len(packed) or body.ByteSize()
-    if size <= _LARGE:
-        return False
+    if size <= LARGE_FRAME:
+        return False  # read within milliseconds, whatever it is
     return not packed or size > _VERY_LARGE or has_more(packed, _MANY)
 
 

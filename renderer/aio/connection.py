@@ -78,9 +78,9 @@ class AioConnection:
         self.ended = False
         """Besides, all that arrived was dispatched, and the hooks were called."""
         self.unconfirmed = 0
-        self._of_end: list[Hook] = []
         """Events and calls that main is not known to have consumed, at the end."""
         self._hooks = hooks
+        self._of_end: list[Hook] = []  # to be called before those of `disconnect`
         self._bell = Bell(self.loop)
         self._outlet = AioOutlet(self.loop, self._bell, self._look, DEFAULT_LIMITS)
         self.put: Final = self._outlet.put
@@ -339,9 +339,8 @@ class AioConnection:
         if self.opened:
             self.unconfirmed = event.unconfirmed + self._unsent
             if not self._closing:
-                if event.missing:
-                    logger.warning("%s", texts.missing(self.address, event.missing))
-                self._of_end = self._hooks.of_end(self.unconfirmed, event.missing)
+                sent, missing = self.unconfirmed, event.missing
+                self._of_end = self._hooks.of_end(self.address, sent, missing)
             self._stop(texts.ended(self.address, event), event.error)
         elif event.error is not None:
             self._connector.refused = texts.ended(self.address, event)

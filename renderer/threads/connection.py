@@ -373,9 +373,8 @@ class Connection:
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed
         if not self._closing:
-            if event.missing:
-                logger.warning("%s", texts.missing(self.address, event.missing))
-            for hook in self._hooks.of_end(event.unconfirmed, event.missing):
+            sent, missing = event.unconfirmed, event.missing
+            for hook in self._hooks.of_end(self.address, sent, missing):
                 self._dispatcher.post(partial(call, hook))
         self._stop(texts.ended(self.address, event), event.error)
         self._links.stop()

@@ -13,7 +13,7 @@ MAX_DEPTH: Final = 64
 
 MAX_CONTAINERS: Final = 1_000_000
 """Containers, exts among them, in the values of one message: each has a byte or two on
-the wire, and costs its reader a hundred, and a microsecond or some."""
+the wire, and costs its reader up to half a KiB, and some microseconds."""
 
 MIN_CHUNK_BYTES: Final = KIB
 """Every chunk but the last carries at least this."""

@@ -47,6 +47,6 @@ def test_only_grpcs_own_sockets_are_touched() -> None:
         found = list(poller.sockets())
         assert own.writes in found
         assert other.writes not in found
-        poller.let_go()
+        poller.set_nonblocking()
         assert not own.writes.getblocking()
         assert other.writes.getblocking()

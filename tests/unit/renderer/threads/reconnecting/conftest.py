@@ -21,6 +21,17 @@ def ipc(main: KeepingMain) -> Iterator[WatchedRenderer]:
         yield ipc
 
 
+@pytest.fixture
+def child(
+    main: KeepingMain, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WatchedRenderer]:
+    """What a main process has spawned, which tells it address and token."""
+    monkeypatch.setenv("ELECTRON_IPC_ADDRESS", "unix:/home")
+    monkeypatch.setenv("ELECTRON_IPC_TOKEN", "secret")
+    with WatchedRenderer(main, address=None) as ipc:
+        yield ipc
+
+
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let attempts to come back follow each other quickly."""

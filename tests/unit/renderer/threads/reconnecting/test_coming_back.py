@@ -223,15 +223,12 @@ def test_main_may_ask_to_come_back_elsewhere(
 
 
 def test_the_token_of_a_spawned_renderer_stays_at_home(
-    main: KeepingMain, monkeypatch: pytest.MonkeyPatch
+    main: KeepingMain, child: WatchedRenderer
 ) -> None:
-    monkeypatch.setenv("ELECTRON_IPC_ADDRESS", "unix:/home")
-    monkeypatch.setenv("ELECTRON_IPC_TOKEN", "secret")
-    with WatchedRenderer(main, address=None) as ipc:
-        ipc.connect()
-        main.send_away(address="127.0.0.1:1")
-        assert [ipc.news.next(), ipc.news.next()] == ["reconnecting", "reconnected"]
-    shown = [(settings.target, settings.bearer) for settings in ipc.opened]
+    child.connect()
+    main.send_away(address="127.0.0.1:1")
+    assert [child.news.next(), child.news.next()] == ["reconnecting", "reconnected"]
+    shown = [(settings.target, settings.bearer) for settings in child.opened]
     assert shown == [("unix:/home", "secret"), ("127.0.0.1:1", None)]
 
 

@@ -255,15 +255,12 @@ def test_a_link_without_a_welcome_is_cut(
 
 
 def test_a_child_whose_main_is_gone_does_not_look_for_it(
-    main: KeepingMain, monkeypatch: pytest.MonkeyPatch
+    main: KeepingMain, child: WatchedRenderer
 ) -> None:
-    monkeypatch.setenv("ELECTRON_IPC_ADDRESS", "unix:/home")
-    monkeypatch.setenv("ELECTRON_IPC_TOKEN", "secret")
-    with WatchedRenderer(main, address=None) as ipc:
-        ipc.connect()
-        main.attempts = [LinkBroken("nobody there", "not-sent", Fate.RESUME)]
-        main.drop()
-        assert [ipc.news.next(), ipc.news.next()] == ["reconnecting", "disconnected"]
+    child.connect()
+    main.attempts = [LinkBroken("nobody there", "not-sent", Fate.RESUME)]
+    main.drop()
+    assert [child.news.next(), child.news.next()] == ["reconnecting", "disconnected"]
 
 
 def test_closing_while_away_is_quick(
