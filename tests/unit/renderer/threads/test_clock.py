@@ -16,9 +16,10 @@ PATIENCE = 30.0
 def test_jobs_run_in_the_order_of_their_times() -> None:
     clock, done = Clock(), queue.SimpleQueue[str]()
     now = monotonic()
-    clock.call_at(now + 0.03, lambda: done.put("third"))
-    clock.call_at(now + 0.02, lambda: done.put("second"))
-    clock.call_at(now, lambda: done.put("first"))
+    with clock._lock:  # noqa: SLF001 - none runs before all are there
+        clock.call_at(now + 0.03, lambda: done.put("third"))
+        clock.call_at(now + 0.02, lambda: done.put("second"))
+        clock.call_at(now, lambda: done.put("first"))
     assert [done.get(timeout=PATIENCE) for _ in range(3)] == [
         "first",
         "second",
