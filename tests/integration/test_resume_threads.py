@@ -142,7 +142,7 @@ def test_a_black_hole_is_noticed(ipc: Page, proxy: Proxy) -> None:
     proxy.connections[0].black_hole()
     assert ipc.invoke("add", 3, 4).result(PATIENCE) == 7
     assert [ipc.news.next(), ipc.news.next()] == ["reconnecting", "reconnected"]
-    assert proxy.accepted == 2
+    assert proxy.accepted >= 2
 
 
 def test_a_half_close_is_a_cut(ipc: Page, proxy: Proxy) -> None:
