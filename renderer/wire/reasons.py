@@ -8,7 +8,6 @@ from electron_ipc.v1 import ipc_pb2 as pb
 
 Reason: TypeAlias = "pb.GoodbyeReason.ValueType"
 
-UNSPECIFIED: Final = pb.GOODBYE_REASON_UNSPECIFIED
 CLOSED: Final = pb.GOODBYE_REASON_CLOSED
 SHUTDOWN: Final = pb.GOODBYE_REASON_SHUTDOWN
 PROTOCOL: Final = pb.GOODBYE_REASON_PROTOCOL
