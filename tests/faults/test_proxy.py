@@ -15,8 +15,7 @@ import pytest
 
 from tests.faults.http2 import Corrupter
 from tests.faults.proxy import Proxy, Way, proxy_in_thread
-
-PATIENCE = 30.0
+from tests.support.processes import PATIENCE
 
 
 class Line(NamedTuple):

@@ -15,8 +15,8 @@ import grpc
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
+from tests.support.processes import PATIENCE
 
-PATIENCE: Final = 60.0
 MOST: Final = 2**64 - 1
 
 

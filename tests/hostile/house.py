@@ -23,9 +23,9 @@ from mainproc import IpcMain
 from mainproc.server import MainProcess
 from renderer.wire import messages
 from renderer.wire.limits import Limits
+from tests.support.processes import PATIENCE
 from tests.support.waiting import until
 
-PATIENCE: Final = 60.0
 STREAM: Final = "/electron_ipc.v1.IpcService/Stream"
 SEND_SYNC: Final = "/electron_ipc.v1.IpcService/SendSync"
 OK: Final = grpc.StatusCode.OK

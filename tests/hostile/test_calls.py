@@ -11,7 +11,8 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import RemoteProtocolError
 from renderer.wire import messages
 from renderer.wire.limits import Limits
-from tests.hostile.house import PATIENCE, call, echoing, event, intruded
+from tests.hostile.house import call, echoing, event, intruded
+from tests.support.processes import PATIENCE
 
 BAD_IDS = [2**63, 2**64 - 1]
 

@@ -13,15 +13,8 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain
 from renderer.wire import messages
 from renderer.wire.limits import Limits
-from tests.hostile.house import (
-    PATIENCE,
-    House,
-    Intruder,
-    call,
-    echoing,
-    event,
-    hostile_house,
-)
+from tests.hostile.house import House, Intruder, call, echoing, event, hostile_house
+from tests.support.processes import PATIENCE
 
 RESUMES: Any = {"acks": True, "resume": True}
 REPLACED = pb.GOODBYE_REASON_REPLACED

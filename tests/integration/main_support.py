@@ -16,8 +16,7 @@ from mainproc import IpcMain
 from mainproc.server import MainProcess
 from renderer.wire import messages
 from renderer.wire.failures import exception_from
-
-PATIENCE = 60.0
+from tests.support.processes import PATIENCE
 
 
 class RawPage:

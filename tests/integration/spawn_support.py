@@ -21,8 +21,7 @@ from mainproc import Child, IpcMain, WebContents
 from mainproc.server import MainProcess
 from tests.integration.conftest import Write
 from tests.integration.main_support import RawPage
-
-PATIENCE = 60.0
+from tests.support.processes import PATIENCE
 
 WORKER = """
     import os

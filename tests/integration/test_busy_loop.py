@@ -11,8 +11,7 @@ import pytest
 from mainproc import IpcMain, poller
 from renderer.aio import IpcRenderer as AioRenderer
 from tests.integration.main_support import serving
-
-PATIENCE = 60.0
+from tests.support.processes import PATIENCE
 
 
 @pytest.mark.skipif(os.name != "posix", reason="fills a Unix socket")

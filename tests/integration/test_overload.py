@@ -14,9 +14,8 @@ from mainproc import IpcMain, Limits
 from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
 from tests.integration.main_support import RawPage, event, raw_page, serving
+from tests.support.processes import PATIENCE
 from tests.support.waiting import until
-
-PATIENCE = 60.0
 
 
 async def test_one_that_reads_and_does_not_consume_gets_the_newest() -> None:

@@ -18,7 +18,6 @@ import mainproc
 from mainproc import ConnectionClosed, IpcError, IpcMain, IpcTimeout
 from tests.integration.conftest import Write
 from tests.integration.spawn_support import (
-    PATIENCE,
     WORKER,
     Gone,
     serving,
@@ -26,6 +25,7 @@ from tests.integration.spawn_support import (
     spawn,
     stand_in,
 )
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.usefixtures(sockets.__name__)
 

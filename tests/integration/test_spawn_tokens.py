@@ -18,7 +18,6 @@ from renderer.wire import messages
 from tests.integration.conftest import Write
 from tests.integration.main_support import RawPage, sync_request
 from tests.integration.spawn_support import (
-    PATIENCE,
     WORKER,
     bearer,
     serving,
@@ -26,6 +25,7 @@ from tests.integration.spawn_support import (
     spawn,
     stand_in,
 )
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.usefixtures(sockets.__name__)
 

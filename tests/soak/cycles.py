@@ -13,7 +13,8 @@ from grpc import aio
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
-from tests.hostile.house import PATIENCE, STREAM, Intruder, call, event
+from tests.hostile.house import STREAM, Intruder, call, event
+from tests.support.processes import PATIENCE
 
 _AT_ONCE: Final = 8
 

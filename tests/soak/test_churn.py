@@ -13,8 +13,8 @@ from tests.soak.cycles import CYCLES
 from tests.soak.mains import soaked_main
 from tests.soak.scale import SOAKING, report, scaled
 from tests.soak.vitals import Vitals, grown, kinds, vitals
+from tests.support.processes import PATIENCE
 
-PATIENCE = 30.0
 WARM_UP, COUNT = scaled(60, 1_000), scaled(120, 5_000)
 SLACK: Vitals = {
     # gRPC leaks some hundred bytes for each stream that was cancelled, and not all that

@@ -23,11 +23,9 @@ from renderer.wire.greeting import Admission
 from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.session import Role, Session
 from renderer.wire.state import State
+from tests.support.processes import PATIENCE
 
 T = TypeVar("T")
-
-PATIENCE = 30.0
-"""Seconds after which something that should have happened long ago has not."""
 
 
 Arriving = queue.SimpleQueue[bytes | IpcError | None]

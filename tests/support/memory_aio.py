@@ -19,7 +19,8 @@ from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.link import Fate
 from renderer.wire.session import Role, Session
 from renderer.wire.state import State
-from tests.support.memory import PATIENCE, MemoryMain, Receiver
+from tests.support.memory import MemoryMain, Receiver
+from tests.support.processes import PATIENCE
 
 
 class KeepingMain(MemoryMain):

@@ -19,9 +19,8 @@ from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.session import Role, Session
 from renderer.wire.state import State
 from renderer.wire.terms import introduction
+from tests.support.processes import PATIENCE
 from tests.support.waiting import until
-
-PATIENCE = 30.0
 
 
 class MemoryLink:

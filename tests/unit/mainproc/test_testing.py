@@ -18,8 +18,7 @@ from mainproc import (
     WebContents,
 )
 from mainproc.testing import connected
-
-PATIENCE = 30.0
+from tests.support.processes import PATIENCE
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ import pytest
 from mainproc import ConnectionClosed, IpcMain, IpcTimeout, RemoteError, app
 from mainproc.testing import AioRendererProbe, connected_aio
 from tests.support.leap import leap
+from tests.support.processes import PATIENCE
 from tests.support.waiting import until
-
-PATIENCE = 30.0
 
 
 @pytest.fixture

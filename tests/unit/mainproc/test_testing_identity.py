@@ -7,8 +7,8 @@ import pytest
 from mainproc import AccessDenied, IpcMain, WebContents
 from mainproc.security import Identity, Policy, Rule
 from mainproc.testing import connected, connected_aio
+from tests.support.processes import PATIENCE
 
-PATIENCE = 30.0
 KIOSK = Identity("token", "kiosk")
 
 

@@ -11,8 +11,7 @@ import pytest
 
 from mainproc import ConnectionClosed, IpcMain, WebContents, app
 from mainproc.testing import RendererProbe, connected
-
-PATIENCE = 30.0
+from tests.support.processes import PATIENCE
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import pytest
 
 from mainproc import ConnectionClosed, IpcMain, IpcTimeout, RemoteError
 from mainproc.testing import connected
-
-PATIENCE = 30.0
+from tests.support.processes import PATIENCE
 
 
 @pytest.fixture

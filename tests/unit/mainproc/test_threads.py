@@ -10,8 +10,7 @@ from functools import partial
 import pytest
 
 from mainproc.threads import Threads
-
-PATIENCE = 30.0
+from tests.support.processes import PATIENCE
 
 
 class Jobs:

@@ -6,8 +6,7 @@ import queue
 import threading
 
 from renderer.workers import Workers
-
-PATIENCE = 30.0
+from tests.support.processes import PATIENCE
 
 
 def test_one_worker_keeps_the_order() -> None:

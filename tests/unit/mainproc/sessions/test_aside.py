@@ -14,10 +14,10 @@ from mainproc import DataCloneError, IpcMain
 from mainproc.sessions import Sessions, aside
 from renderer.wire import messages
 from renderer.wire.parcel import Parcel
+from tests.support.processes import PATIENCE
 from tests.unit.mainproc.page import connected
 
 LARGE = "x" * 100_000
-PATIENCE = 30.0
 
 
 class Reading:

@@ -15,9 +15,8 @@ from mainproc.sessions.invitations import Invitation, Invitations
 from renderer.wire import messages
 from renderer.wire.session import Role, Session
 from renderer.wire.terms import introduction
+from tests.support.processes import PATIENCE
 from tests.unit.mainproc.page import Page
-
-PATIENCE = 30.0
 
 
 class Link:

@@ -20,7 +20,7 @@ from renderer.aio import (
 from renderer.wire import events, messages
 from renderer.wire.limits import Limits
 from renderer.wire.parcel import Parcel
-from tests.support.memory import PATIENCE, MemoryMain
+from tests.support.memory import MemoryMain
 from tests.support.memory_aio import (
     MemoryAioRenderer,
     hear,
@@ -28,6 +28,7 @@ from tests.support.memory_aio import (
     replies,
     until,
 )
+from tests.support.processes import PATIENCE
 
 
 def result(reply: events.Replied) -> Any:

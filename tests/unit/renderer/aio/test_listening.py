@@ -11,8 +11,9 @@ import pytest
 from renderer.aio.dispatcher import AioDispatcher
 from renderer.wire import events
 from renderer.wire.limits import Limits
-from tests.support.memory import PATIENCE, MemoryMain
+from tests.support.memory import MemoryMain
 from tests.support.memory_aio import MemoryAioRenderer, hear, renderer_of, until
+from tests.support.processes import PATIENCE
 
 
 async def consumed(main: MemoryMain) -> None:

@@ -9,8 +9,7 @@ from time import monotonic
 import pytest
 
 from renderer.threads.clock import Clock
-
-PATIENCE = 30.0
+from tests.support.processes import PATIENCE
 
 
 def test_jobs_run_in_the_order_of_their_times() -> None:

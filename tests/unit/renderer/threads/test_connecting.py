@@ -19,7 +19,8 @@ from renderer.settings import ThreadSettings
 from renderer.wire import reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
-from tests.support.memory import PATIENCE, MemoryMain, MemoryRenderer, Receiver
+from tests.support.memory import MemoryMain, MemoryRenderer, Receiver
+from tests.support.processes import PATIENCE
 
 
 def test_nothing_is_opened_before_it_is_needed(main: MemoryMain) -> None:

@@ -19,7 +19,8 @@ from renderer import (
 from renderer.wire import events, messages
 from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.parcel import Parcel
-from tests.support.memory import PATIENCE, Heard, MemoryMain, MemoryRenderer
+from tests.support.memory import Heard, MemoryMain, MemoryRenderer
+from tests.support.processes import PATIENCE
 
 # ---- listeners -----------------------------------------------------------------------
 

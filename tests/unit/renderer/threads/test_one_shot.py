@@ -14,7 +14,8 @@ from renderer import (
 )
 from renderer.carrier import LinkBroken
 from renderer.wire.link import Fate
-from tests.support.memory import PATIENCE, MemoryMain, MemoryRenderer
+from tests.support.memory import MemoryMain, MemoryRenderer
+from tests.support.processes import PATIENCE
 
 
 def test_a_script_that_only_asks_opens_no_session(

@@ -22,7 +22,8 @@ from renderer.wire import events, messages, reasons
 from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
 from renderer.wire.parcel import Parcel
-from tests.support.memory import PATIENCE, Heard, MemoryMain, MemoryRenderer
+from tests.support.memory import Heard, MemoryMain, MemoryRenderer
+from tests.support.processes import PATIENCE
 
 
 def test_a_cut_fails_all_that_waits(helpers: ThreadPoolExecutor) -> None:

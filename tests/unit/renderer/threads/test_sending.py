@@ -18,7 +18,8 @@ from renderer import (
 )
 from renderer.wire import events, messages
 from renderer.wire.limits import Limits
-from tests.support.memory import PATIENCE, Heard, MemoryMain, MemoryRenderer
+from tests.support.memory import Heard, MemoryMain, MemoryRenderer
+from tests.support.processes import PATIENCE
 
 # ---- sending -------------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
 from tests.support.leap import leap
 from tests.support.logs import told
-from tests.support.memory import PATIENCE
 from tests.support.memory_aio import (
     GONE,
     KeepingMain,
@@ -29,6 +28,7 @@ from tests.support.memory_aio import (
     replies,
     until,
 )
+from tests.support.processes import PATIENCE
 
 # ---- lost ----------------------------------------------------------------------------
 

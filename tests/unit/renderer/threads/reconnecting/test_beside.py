@@ -12,8 +12,8 @@ from renderer.carrier import LinkBroken
 from renderer.wire.errors import IpcError, Outcome
 from renderer.wire.link import Fate
 from tests.support.away import WatchedRenderer, away, gone
-from tests.support.memory import PATIENCE
 from tests.support.memory_aio import KeepingMain
+from tests.support.processes import PATIENCE
 
 PONG = pb.SendSyncResponse(value=pb.Value(string_value="pong"))
 

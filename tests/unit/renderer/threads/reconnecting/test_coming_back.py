@@ -13,8 +13,9 @@ from renderer.wire import events, messages
 from renderer.wire.limits import Limits
 from tests.support.away import GONE, WatchedRenderer, away
 from tests.support.logs import told
-from tests.support.memory import PATIENCE, Heard
+from tests.support.memory import Heard
 from tests.support.memory_aio import KeepingMain
+from tests.support.processes import PATIENCE
 
 # ---- resumed -------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
 from tests.support.away import GONE, WatchedRenderer, away, gone
 from tests.support.logs import told
-from tests.support.memory import PATIENCE
 from tests.support.memory_aio import KeepingMain
+from tests.support.processes import PATIENCE
 
 # ---- lost ----------------------------------------------------------------------------
 
