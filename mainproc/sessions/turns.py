@@ -16,15 +16,10 @@ from mainproc.sessions.unary import UnaryCall
 from mainproc.work import Work
 from renderer.wire.brake import Brake
 from renderer.wire.events import Arrived
-from renderer.wire.limits import Limits
+from renderer.wire.limits import LONGEST_TURN, LOOK_AT_CLOCK_EVERY, Limits
 from renderer.wire.messages import read_args
 from renderer.wire.session import Session
 
-_LONGEST_TURN: Final = 0.002
-"""Seconds after which other renderers get the loop, however much waits here."""
-_LOOK_AT_CLOCK_EVERY: Final = 16
-"""Messages between two looks at the clock. The first looks come earlier: who knows how
-long a listener takes?"""
 _HELD_TOO_LONG: Final = 1.0
 """Seconds after which somebody is told that messages wait for what runs."""
 
@@ -204,7 +199,7 @@ class Turns:
         work, clock = self._work, self._home.loop.time
         consume = session.inbox.consume  # no other session ever takes its place here
         pace = self._pace
-        until = clock() + _LONGEST_TURN
+        until = clock() + LONGEST_TURN
         count, look = 0, 1
         while True:
             if self._unary and self._unary[0][0] <= session.inbox.ack:
@@ -229,7 +224,7 @@ class Turns:
                 consume()
             count += 1
             if count == look:
-                look += min(count, _LOOK_AT_CLOCK_EVERY)
+                look += min(count, LOOK_AT_CLOCK_EVERY)
                 if clock() > until:
                     self._schedule(self.advance)
                     return

@@ -18,7 +18,7 @@ from renderer.wire import messages
 from renderer.wire.brake import Brake
 from renderer.wire.errors import IpcError
 from renderer.wire.events import Arrived
-from renderer.wire.limits import DEFAULT_LIMITS
+from renderer.wire.limits import DEFAULT_LIMITS, LONGEST_TURN, LOOK_AT_CLOCK_EVERY
 from renderer.wire.listeners import NO_AWAITABLES, ListenerTable, Registration
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
@@ -26,11 +26,7 @@ from renderer.wire.values import Default
 logger = logging.getLogger("ipc.renderer")
 
 _TURN: Final = 256
-"""Messages after which the program's other tasks get the loop."""
-_LONGEST_TURN: Final = 0.002
-"""Seconds after which they get it anyway, as in main."""
-_LOOK_AT_CLOCK_EVERY: Final = 16
-"""Messages between two looks at the clock. The first looks come earlier."""
+"""Messages after which the program's other tasks get the loop, however quick."""
 
 Notice = Callable[[], object]
 """A function of the program's that is told of the connection."""
@@ -224,7 +220,7 @@ class AioDispatcher:
         # Once for each message: what does not change meanwhile is looked up before.
         queue, dispatch, consume = self._queue, self._dispatch, self._line.consume
         clock = self._loop.time
-        until = clock() + _LONGEST_TURN
+        until = clock() + LONGEST_TURN
         look = 1
         for count in range(1, _TURN + 1):
             if not queue or self._must_wait():
@@ -240,7 +236,7 @@ class AioDispatcher:
             else:
                 consume()
             if count == look:
-                look += min(count, _LOOK_AT_CLOCK_EVERY)
+                look += min(count, LOOK_AT_CLOCK_EVERY)
                 if clock() > until:
                     break
         self._schedule(self.advance)

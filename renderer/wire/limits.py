@@ -41,6 +41,13 @@ some microseconds, in which nobody else has the loop."""
 LARGE_FRAME: Final = 64 * KIB
 """Bytes of a frame from which on its messages may take long to read."""
 
+LONGEST_TURN: Final = 0.002
+"""Seconds of dispatch after which others get the loop, however much waits."""
+
+LOOK_AT_CLOCK_EVERY: Final = 16
+"""Messages between two looks at the clock. The first looks come earlier: who knows how
+long a listener takes?"""
+
 MAX_METADATA: Final = 16
 MAX_METADATA_BYTES: Final = 8 * KIB
 """Entries, and bytes of their keys and values, that may accompany a call."""
