@@ -8,6 +8,7 @@ longer to hear of it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Final
 
@@ -55,14 +56,16 @@ def read_aside(
         done: called there, with a function that returns what was read, or raises why
             it could not be; never if main has ended.
     """
+    # Listeners find the variables that they find elsewhere: a new thread has none.
+    run = copy_context().run
 
     def read() -> None:
         try:
             args = messages.read_args(body)
         except Exception as error:
-            home.later(done, partial(_refuse, error))
+            home.later(run, done, partial(_refuse, error))
         else:
-            home.later(done, partial(_given, args))
+            home.later(run, done, partial(_given, args))
 
     threads.run(read, owner)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.support.processes import PATIENCE
 from tests.unit.mainproc.page import connected
 
 LARGE = "x" * 100_000
+tenant = ContextVar[str]("tenant")
 
 
 class Reading:
@@ -144,6 +146,33 @@ async def test_one_who_leaves_meanwhile_is_not_heard(reading: Reading) -> None:
         async with connected(ipc) as other:  # whose message is read behind it
             await other.invoke("echo", LARGE)
     assert heard == []
+
+
+async def test_one_who_says_goodbye_meanwhile_is_heard(reading: Reading) -> None:
+    ipc, heard = hearing()
+    async with connected(ipc) as page:
+        page.send("hear", LARGE)
+        await page.until(lambda: reading.threads)
+        page.say_goodbye()
+        await page.until(lambda: not page.connection.open)
+        reading.may_go_on.set()
+        await page.until(lambda: page.closed)
+    assert heard == ["xxxxx"]
+
+
+async def test_listeners_find_the_variables_that_they_find_elsewhere(
+    reading: Reading,
+) -> None:
+    ipc, found = IpcMain(), list[str]()
+    ipc.on("look", lambda *_: found.append(tenant.get("nobody's")))
+    tenant.set("ours")
+    reading.may_go_on.set()
+    async with connected(ipc) as page:
+        for arg in (LARGE, "small"):
+            page.send("look", arg)
+        await page.consumed()
+    assert found == ["ours", "ours"]
+    assert len(reading.threads) == 1
 
 
 async def test_what_cannot_be_read_costs_its_message_only(
