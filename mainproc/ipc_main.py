@@ -60,7 +60,7 @@ class IpcMain(Channels):
         """Who observes it (@private)."""
         self.overflows = Overflow(overflow)
         """What becomes of events for renderers that do not keep up (@private)."""
-        self._policy = policy
+        self.policy = policy
         self.served = False
         """It has been served at least once (@private)."""
 
@@ -69,11 +69,20 @@ class IpcMain(Channels):
         """What renderers may do; None: everything.
 
         What it is set to holds at once, also for those that are there.
+
+        Raises:
+            TypeError: when set, to what is neither.
         """
         return self._policy
 
     @policy.setter
     def policy(self, policy: Policy | None) -> None:
+        if not (policy is None or isinstance(policy, Policy)):
+            # At the first renderer it would be too late: nobody could come in.
+            raise TypeError(
+                f"a policy is a Policy, as from Policy.load('policy.toml'), or None; "
+                f"not a {type(policy).__name__}"
+            )
         self._policy = policy
         for contents in tuple(self.renderers):
             contents.permissions = self.permissions(contents.identity)

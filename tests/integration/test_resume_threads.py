@@ -227,6 +227,13 @@ LOSING = """
 """
 
 
+@pytest.fixture
+def main_on_a_path(script: Path, tmp_path: Path) -> Iterator[RunningMain]:
+    """One that may be killed: a port would go to the next who asks for any."""
+    with running_main(script, "--listen", f"unix:{tmp_path}/ipc.sock") as main:
+        yield main
+
+
 def run_losing(
     main: RunningMain,
     folder: Path,
@@ -259,7 +266,7 @@ def run_losing(
             page.kill()
 
 
-def test_ctrl_c_while_main_is_away(main: RunningMain, tmp_path: Path) -> None:
+def test_ctrl_c_while_main_is_away(main_on_a_path: RunningMain, tmp_path: Path) -> None:
     end = """
     try:
         print("waiting", flush=True)
@@ -274,25 +281,25 @@ def test_ctrl_c_while_main_is_away(main: RunningMain, tmp_path: Path) -> None:
         assert page.stdout.readline() == "waiting\n"
         page.send_signal(signal.SIGINT)
 
-    code, out, err = run_losing(main, tmp_path, end, interrupt)
+    code, out, err = run_losing(main_on_a_path, tmp_path, end, interrupt)
     assert (code, out) == (0, "interrupted\n")
     first, *others = err.splitlines()
-    assert first.startswith(f"lost main at {main.address}")
+    assert first.startswith(f"lost main at {main_on_a_path.address}")
     assert len(others) <= 1  # the cancel of the call was not confirmed, nor is told
 
 
 def test_the_end_of_a_script_while_main_is_away(
-    main: RunningMain, tmp_path: Path
+    main_on_a_path: RunningMain, tmp_path: Path
 ) -> None:
     end = """
     ipc.send("up", 1)
     """
-    code, _, err = run_losing(main, tmp_path, end, lambda _: None)
+    code, _, err = run_losing(main_on_a_path, tmp_path, end, lambda _: None)
     assert code == 0
     lost, *unable, told = err.splitlines()
-    assert lost.startswith(f"lost main at {main.address}")
+    assert lost.startswith(f"lost main at {main_on_a_path.address}")
     # CPython 3.12.0 to 3.12.2 start no thread at the end, as a new link needs.
     assert len(unable) == ((3, 12) <= sys.version_info < (3, 12, 3))
     assert all("cannot be made again: can't create new" in line for line in unable)
-    text = f"renderer: main at {main.address} has not confirmed 1 message"
+    text = f"renderer: main at {main_on_a_path.address} has not confirmed 1 message"
     assert told == text

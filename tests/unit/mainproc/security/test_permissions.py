@@ -251,3 +251,14 @@ def test_a_refusal_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "ipc.main"):
         Refusals().note("somebody", "send", "x\n")
     assert caplog.messages == [r"somebody may not send on 'x\n'"]
+
+
+def test_a_path_is_no_policy() -> None:
+    wrong: Any = "policy.toml"
+    text = "as from Policy.load.'policy.toml'., or None; not a str"
+    with pytest.raises(TypeError, match=text):
+        IpcMain(policy=wrong)
+    ipc = IpcMain()
+    with pytest.raises(TypeError, match=text):
+        ipc.policy = wrong
+    assert ipc.policy is None
