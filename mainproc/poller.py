@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 import socket
@@ -29,7 +30,8 @@ def set_nonblocking() -> None:
     last of them is gone.
     """
     for end in sockets():
-        end.setblocking(False)
+        with contextlib.suppress(OSError):  # another loop's, which is closed just then
+            end.setblocking(False)
 
 
 def sockets() -> Iterator[socket.socket]:

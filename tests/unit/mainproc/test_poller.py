@@ -50,3 +50,13 @@ def test_only_grpcs_own_sockets_are_touched() -> None:
         poller.set_nonblocking()
         assert not own.writes.getblocking()
         assert other.writes.getblocking()
+
+
+def test_a_socket_that_is_closed_just_then_is_passed_over() -> None:
+    """Another loop's: its last server or channel goes as the first of ours comes."""
+    closed, own = PollerCompletionQueue(), PollerCompletionQueue()
+    with running(closed), running(own):
+        closed.writes.close()
+        poller.set_nonblocking()
+        assert not closed.reads.getblocking()
+        assert not own.writes.getblocking()
