@@ -13,6 +13,7 @@ from renderer.texts import ADDRESS_VARIABLE, TOKEN_VARIABLE
 from renderer.tls import TLS
 from renderer.wire.errors import ConnectionClosed, quote
 from renderer.wire.limits import DEFAULT_LIMITS
+from renderer.wire.seconds import check_seconds
 from renderer.wire.session import Role, Session
 from renderer.wire.terms import introduction
 from renderer.wire.values import Default
@@ -66,6 +67,8 @@ class Settings:
         if self.token is not None and not _is_header(self.token):
             raise ValueError("a token is printable ASCII")
         _check_tls(self.tls)
+        check_seconds("connect_timeout", self.connect_timeout)
+        check_seconds("dead_after", self.dead_after)
         if not self.dead_after >= SHORTEST_DEAD_AFTER:
             raise ValueError(f"dead_after is {SHORTEST_DEAD_AFTER:g} s or more")
 

@@ -18,6 +18,7 @@ from renderer.tls import TLS
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, quote
 from renderer.wire.listeners import Kind, checked_channel, checked_lane
+from renderer.wire.seconds import seconds
 from renderer.wire.values import Default
 
 _PART_S: Final = 5.0
@@ -355,7 +356,7 @@ class IpcRenderer(Channels):
         self._raise_loss()
         line = self._line()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds(timeout)):
                 await line.flush()
         except TimeoutError:
             text = f"main has not consumed it all within {timeout:g} s"
@@ -378,7 +379,7 @@ class IpcRenderer(Channels):
         """
         line = self._line()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds(timeout)):
                 await line.drain()
         except TimeoutError:
             text = f"main's window has got no room within {timeout:g} s"
@@ -405,7 +406,7 @@ class IpcRenderer(Channels):
         self._raise_loss()
         line = self._line()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds(timeout)):
                 await line.wait_opened()
                 await line.wait_ended()
                 while (later := self._connection) is not None and later is not line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -55,5 +56,21 @@ async def test_not_a_number_is_refused_and_nothing_is_sent(ipc: IpcMain) -> None
         for invoke in (page.invoke, page.send_sync, page.contents.invoke):
             with pytest.raises(ValueError, match="NaN"):
                 invoke("echo", 1, timeout=math.nan)
+        await page.settle()
+        assert page._end.moves == before  # noqa: SLF001
+
+
+async def test_what_is_no_number_is_refused_and_nothing_is_sent(ipc: IpcMain) -> None:
+    wrong: Any = "5"
+    async with connected_aio(ipc) as page:
+        page.contents.join("all")
+        before = page._end.moves  # noqa: SLF001
+        calls = (page.invoke, page.send_sync, page.contents.invoke)
+        for invoke in (*calls, ipc.to("all").invoke):
+            with pytest.raises(TypeError, match=r"^timeout is a number of seconds"):
+                invoke("echo", 1, timeout=wrong)
+        for wait in (page.flush, page.drain, page.wait):
+            with pytest.raises(TypeError, match=r"^timeout is a number of seconds"):
+                await wait(timeout=wrong)
         await page.settle()
         assert page._end.moves == before  # noqa: SLF001

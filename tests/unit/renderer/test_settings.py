@@ -76,3 +76,10 @@ def test_a_file_is_no_tls() -> None:
     wrong: Any = "main.crt"
     with pytest.raises(TypeError, match=r"as TLS\(ca=FILE\); given was: str"):
         Settings(tls=wrong)
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "dead_after"])
+def test_seconds_are_a_number(name: str) -> None:
+    wrong: dict[str, Any] = {name: "5"}
+    with pytest.raises(TypeError, match=f"^{name} is a number of seconds; given was"):
+        Settings(**wrong)

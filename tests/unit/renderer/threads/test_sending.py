@@ -59,6 +59,17 @@ def test_what_is_no_lane_is_refused(
     assert not ipc.is_connected()
 
 
+def test_a_timeout_that_is_no_number_is_refused(ipc: MemoryRenderer) -> None:
+    wrong: Any = "5"
+    for use in (ipc.flush, ipc.drain, ipc.wait):
+        with pytest.raises(TypeError, match=r"^timeout is a number of seconds"):
+            use(timeout=wrong)
+    for call in (ipc.send_sync, ipc.invoke):
+        with pytest.raises(TypeError, match=r"^timeout is a number of seconds"):
+            call("x", timeout=wrong)
+    assert not ipc.is_connected()
+
+
 def test_events_arrive_in_order(main: MemoryMain, ipc: MemoryRenderer) -> None:
     for number in range(100):
         ipc.send("n", number)
