@@ -16,8 +16,8 @@ from mainproc.home import Home
 from mainproc.threads import Threads
 from renderer.wire import messages
 from renderer.wire.errors import DataCloneError
-from renderer.wire.limits import LARGE_FRAME, MIB
-from renderer.wire.packed_count import has_more
+from renderer.wire.limits import KIB, LARGE_FRAME, MIB
+from renderer.wire.packed_count import has_more, size_behind_bytes
 
 Body = Any
 """A message with arguments."""
@@ -25,9 +25,11 @@ Read = Callable[[Body], list[Any]]
 """As `messages.read_args`."""
 
 _VERY_LARGE: Final = 4 * MIB
+_LONG: Final = 512 * KIB
 _MANY: Final = 30_000
-"""Containers that are read within milliseconds, or some tens of them. Bytes and texts
-have none, and are copied faster where their memory is: each thread has its own."""
+"""Bytes of values, and containers, that are read within milliseconds, or some tens of
+them; what has to be read step by step takes longest. Bytes and texts are no reason: they are
+copied faster where their memory is, and each thread has its own."""
 
 
 def is_large(body: Body) -> bool:
@@ -36,7 +38,9 @@ def is_large(body: Body) -> bool:
     size: int = len(packed) or body.ByteSize()
     if size <= LARGE_FRAME:
         return False  # read within milliseconds, whatever it is
-    return not packed or size > _VERY_LARGE or has_more(packed, _MANY)
+    if not packed or size > _VERY_LARGE or size_behind_bytes(packed) > _LONG:
+        return True
+    return has_more(packed, _MANY)
 
 
 def read_aside(

@@ -41,7 +41,11 @@ def has_more(data: bytes, most: int) -> bool:
         data: MessagePack; it may be malformed behind the first so many of them.
         most: how many.
     """
-    if len(data) <= most or _rest(data) < most or not _may_have_more(data, most):
+    if (
+        len(data) <= most
+        or size_behind_bytes(data) < most
+        or not _may_have_more(data, most)
+    ):
         return False
     try:
         _Count(most).add(data, 0)
@@ -52,17 +56,20 @@ def has_more(data: bytes, most: int) -> bool:
     return False
 
 
-def _rest(data: bytes) -> int:
+def size_behind_bytes(data: bytes) -> int:
     """Return how many bytes stand behind the bytes and texts that values begin with.
 
     The header of an array around them, which is a container, is not among them.
+
+    Args:
+        data: MessagePack, and not nothing; it may be malformed.
     """
     at = 1 if data[0] >> 4 == _FEW else 0
     for _ in range(_ARGS):
         if at >= len(data) or (width := _WIDTHS.get(data[at])) is None:
             break
         at += 1 + width + int.from_bytes(data[at + 1 : at + 1 + width])
-    return len(data) - at
+    return max(0, len(data) - at)
 
 
 def _may_have_more(data: bytes, most: int) -> bool:
@@ -123,4 +130,4 @@ def _read_at_once(data: bytes, *, pairs: Any, **hooks: Any) -> None:
 _read: Final = unpack_slowly if KEYS_STAY else _read_at_once
 
 
-__all__ = ("has_more", "has_too_many", "have_too_many")
+__all__ = ("has_more", "has_too_many", "have_too_many", "size_behind_bytes")

@@ -99,11 +99,14 @@ async def test_a_large_call_has_its_reply(reading: Reading, sync: bool) -> None:
     [
         (LARGE, 0),
         (bytes(range(256)) * 2_000, 0),
+        (bytes(range(256)) * 12_000, 0),
         (LARGE * 42, 1),
+        ([1] * 500_000, 0),
+        ([1] * 600_000, 1),
         ([[]] * 60_000, 0),
         ([[]] * 70_000, 1),
     ],
-    ids=["text", "bytes", "very large", "small", "many"],
+    ids=["text", "bytes", "an image", "very large", "few", "long", "small", "many"],
 )
 async def test_packed_values_are_read_aside_if_they_may_take_long(
     reading: Reading, value: Any, threads: int
@@ -115,6 +118,21 @@ async def test_packed_values_are_read_aside_if_they_may_take_long(
         await page.consumed()
     assert heard == [value[:5]]
     assert len(reading.threads) == threads
+
+
+async def test_bytes_and_texts_that_arguments_begin_with_are_no_reason(
+    reading: Reading,
+) -> None:
+    ipc, heard = IpcMain(), list[int]()
+    ipc.on("last", lambda *args: heard.append(len(args[-1])))
+    reading.may_go_on.set()
+    async with connected(ipc) as page:
+        for count, threads in ((500_000, 0), (600_000, 1)):
+            args = (bytes(1_000_000), LARGE, [1] * count)
+            page.session.put(messages.event("last", args, packed=True))
+            await page.consumed()
+            assert len(reading.threads) == threads
+    assert heard == [500_000, 600_000]
 
 
 async def test_a_call_that_is_cancelled_meanwhile_is_never_begun(

@@ -13,7 +13,7 @@ import pytest
 from renderer.wire import packed_count
 from renderer.wire.errors import DataCloneError
 from renderer.wire.limits import MAX_CONTAINERS, MAX_DEPTH
-from renderer.wire.packed_count import has_too_many
+from renderer.wire.packed_count import has_more, has_too_many, size_behind_bytes
 from renderer.wire.packed_decode import unpack_args, unpack_value
 from renderer.wire.packed_encode import pack_args, pack_value
 from renderer.wire.packed_keys import unpack_slowly
@@ -96,6 +96,31 @@ def test_bytes_that_look_like_containers_are_none() -> None:
     assert not has_too_many(msgpack.packb([b"\x80" * 1_000, "\u0080" * 1_000]))
     assert not has_too_many(msgpack.packb([b"\x80" * 1_000] * 15))
     assert not has_too_many(msgpack.packb([b"\x80" * 1_000] * 16))
+
+
+@pytest.mark.parametrize("args", [[], ["x" * 300], [b"\x90" * 70_000, "x" * 40]])
+def test_bytes_and_texts_at_the_beginning_are_not_read(
+    args: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image may look like any number of containers, and would be copied."""
+    image = b"\x80" * 1_000
+    data = msgpack.packb([*args, image])
+    read: list[bytes] = []
+    monkeypatch.setattr(packed_count, "_read", lambda data, **_: read.append(data))
+    assert not has_more(data, MOST)
+    assert read == []
+    assert not has_more(msgpack.packb([*args, None, image]), MOST)
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize(("behind", "size"), [([], 0), ([None, b"xx"], 5), ([[]], 1)])
+@pytest.mark.parametrize("args", [["x" * 300], [b"", bytes(70_000), "x" * 40]])
+def test_what_stands_behind_bytes_and_texts_is_told(
+    args: list[object], behind: list[object], size: int
+) -> None:
+    data = msgpack.packb([*args, *behind])
+    assert size_behind_bytes(data) == size
+    assert size_behind_bytes(data[: -size - 1]) == 0
 
 
 @pytest.mark.usefixtures("few")
