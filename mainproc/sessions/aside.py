@@ -28,8 +28,8 @@ _VERY_LARGE: Final = 4 * MIB
 _LONG: Final = 512 * KIB
 _MANY: Final = 30_000
 """Bytes of values, and containers, that are read within milliseconds, or some tens of
-them; what has to be read step by step takes longest. Bytes and texts are no reason: they are
-copied faster where their memory is, and each thread has its own."""
+them; what must be read step by step takes longest. Bytes and texts are no reason: they
+are copied faster where their memory is, and each thread has its own."""
 
 
 def is_large(body: Body) -> bool:
