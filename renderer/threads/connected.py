@@ -12,7 +12,7 @@ from typing import Final, Self, Unpack
 from renderer import texts
 from renderer.carrier import Carrier
 from renderer.carriers import grpc_carrier
-from renderer.deadline import Deadline
+from renderer.deadline import SLICE_S, Deadline
 from renderer.ipc_renderer import Channels
 from renderer.patience import ThreadPatience
 from renderer.retry import attempts
@@ -44,6 +44,8 @@ class Connected(Channels):
         self._pid = os.getpid()
         self._opening = threading.RLock()  # held while connecting
         self._attempt: Connection | None = None  # to connect, under way
+        self._idle = threading.Event()  # no thread is connecting
+        self._idle.set()
         self._connection: Connection | None = None
         self._dispatcher: ThreadDispatcher | None = None
         self._one_shots = OneShots(lambda: self._carrier(self._settings))
@@ -148,9 +150,20 @@ class Connected(Channels):
         try:
             if self._attempt is not None:
                 raise IpcError("not possible here: it interrupted connect()")
-            yield
+            self._idle.clear()
+            try:
+                yield
+            finally:
+                self._idle.set()
         finally:
             self._opening.release()
+
+    def _wait_idle(self, deadline: Deadline) -> bool:
+        """Wait while a thread is connecting; return False if the time is over."""
+        while (left := deadline.left) is None or left > SLICE_S:
+            if self._idle.wait(SLICE_S):
+                return True
+        return self._idle.wait(left)
 
     def _open(self, deadline: Deadline) -> Connection:
         patience: ThreadPatience | None = None

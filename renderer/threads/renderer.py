@@ -15,7 +15,7 @@ from renderer.ipc_renderer import is_async
 from renderer.reply import Reply
 from renderer.settings import ThreadSettings
 from renderer.threads import lifetime, staying
-from renderer.threads.connected import Connected
+from renderer.threads.connected import FOR_EVER, Connected
 from renderer.threads.connection import DRAIN_S, Connection
 from renderer.threads.dispatcher import ThreadDispatcher
 from renderer.threads.lifetime import quiet_interrupts
@@ -260,7 +260,9 @@ class IpcRenderer(Connected):
         """Wait until main says goodbye; connect first if need be.
 
         When this returns, the listeners of all that arrived are through, and so are
-        those of `on_disconnect`, unless one of them takes longer than 5 s.
+        those of `on_disconnect`, unless one of them takes longer than 5 s. One that
+        connects again may take as long as that takes; this then waits for the goodbye
+        of the new connection.
 
         Args:
             timeout: seconds to wait; None for ever.
@@ -272,16 +274,40 @@ class IpcRenderer(Connected):
         Raises:
             ConnectionClosed: there is no main process.
         """
-        deadline = Deadline(timeout)
+        line = self._last_line(Deadline(timeout))
+        return line is not None and line.parted
+
+    def _last_line(self, deadline: Deadline) -> Connection | None:
+        """Wait for the end of the connection after which there is none.
+
+        Returns:
+            That connection; None if the time is over.
+        """
         line = self._line(deadline)
         with quiet_interrupts():
             while line.wait_over(deadline):
-                if self._dispatcher is not None:
-                    self._dispatcher.join(DRAIN_S)
-                if self._connection is line or self._connection is None:
-                    return line.parted
-                line = self._connection  # an on_disconnect hook has connected again
-        return False
+                following = self._following(line, deadline)
+                if following is None:
+                    return line if self._idle.is_set() else None
+                line = following
+        return None
+
+    def _following(self, line: Connection, deadline: Deadline) -> Connection | None:
+        """Return the connection that a hook opens when one is over; None: no hook does.
+
+        Also None if a hook is still at it when the time is over.
+        """
+        while True:
+            if self._dispatcher is not None:
+                self._dispatcher.join(DRAIN_S)
+            # A hook that has tried may try again, or do something else then.
+            tries = not self._idle.is_set()
+            in_time = self._wait_idle(deadline)
+            following = self._connection
+            if following is not None and following is not line:
+                return following
+            if not (tries and in_time):
+                return None
 
     # ---- the end ---------------------------------------------------------------------
 
@@ -353,9 +379,10 @@ class IpcRenderer(Connected):
     def _stay(self) -> IpcError | None:
         """Wait if there is something to listen for; return why that was cut short."""
         names = (*self.table.names("listener"), *self.table.names("handler"))
-        if not names or self._closed.is_set() or self.wait():
+        if not names or self._closed.is_set():
             return None
-        return self._line().error
+        line = self._last_line(FOR_EVER)
+        return None if line is None or line.parted else line.error
 
     def _check(self, kind: Kind, channel: str, fn: object, *, thread: bool) -> None:
         if is_async(fn):
