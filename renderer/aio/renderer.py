@@ -409,15 +409,17 @@ class IpcRenderer(Channels):
             async with asyncio.timeout(seconds(timeout)):
                 await line.wait_opened()
                 await line.wait_ended()
+                last = line  # that was opened: what a hook found nobody for is not
                 while (later := self._connection) is not None and later is not line:
                     line = later  # an on_disconnect hook has connected again
                     await line.wait_ended()
+                    last = line if line.opened else last
         except TimeoutError:
             return False
         except ConnectionClosed:
             self._raise_loss()
             raise
-        return line.parted
+        return last.parted
 
     def _raise_loss(self) -> None:
         loss, self._loss = self._loss, None
