@@ -19,7 +19,7 @@ from mainproc.home import Home
 from mainproc.observe.observer import ObservedCall, name_of
 from mainproc.security.masks import masked
 from mainproc.security.refusals import refuse
-from mainproc.threads import Threads
+from mainproc.threads import Job, Threads
 from mainproc.web_contents import WebContents
 from mainproc.work import STARTS_AT_ONCE, Work
 from renderer.wire.errors import quote
@@ -211,7 +211,7 @@ class Dispatcher:
         for listener in listeners:
             if listener.thread:
                 job = partial(self._call_on_thread, listener, event, args, call)
-                event.sender.work.run_in_order(job, event.channel)
+                self._start_listener(job, event, call)
             else:
                 started |= self._call_listener(listener, event, args, call)
         return started
@@ -277,6 +277,16 @@ class Dispatcher:
         if call is not None:
             home.call(partial(call.finish, returned=returned))
 
+    def _start_listener(
+        self, job: Job, event: IpcMainEvent, call: SyncCall | None
+    ) -> None:
+        try:
+            event.sender.work.run_in_order(job, event.channel)
+        except RuntimeError as error:  # no thread can be started
+            self._listener_raised(error, event, call)
+            if call is not None:
+                call.finish()
+
     def _listener_raised(
         self, error: BaseException, event: IpcMainEvent, call: SyncCall | None
     ) -> None:
@@ -310,7 +320,10 @@ class Dispatcher:
         event = IpcMainInvokeEvent(contents, call.channel, call)
         if handler.thread:
             job = partial(self._handle_on_thread, handler, event, args, call)
-            contents.work.run(job, call.channel)
+            try:
+                contents.work.run(job, call.channel)
+            except RuntimeError as error:  # no thread can be started
+                self._handler_raised(error, event, call)
             return False
         return self._handle(handler, event, args, call)
 

@@ -79,6 +79,10 @@ class Threads:
         Args:
             job: what to run.
             owner: whose it is. One owner's jobs begin in order.
+
+        Raises:
+            RuntimeError: it needs one more thread, which could not be started. It is
+                forgotten; what runs or waits goes on.
         """
         with self._lock:
             if self._stopped:
@@ -96,13 +100,7 @@ class Threads:
                 if share.unclaimed == 1:
                     self._turns.append(share)
                 return
-            share.running += 1
-            self._count += 1
-            self._started += 1
-            name = f"{self._name}-{self._started}"
-        threading.Thread(
-            target=self._work, args=(share,), name=name, daemon=True
-        ).start()
+            self._start(share)
 
     def stop(self) -> None:
         """Let each thread end after what it runs, and what was to run before this."""
@@ -116,6 +114,23 @@ class Threads:
         if self._count < self._most:
             return True
         return not share.running and self._count < self._most * _BEYOND
+
+    def _start(self, share: _Share) -> None:
+        """Start a thread for the last job, under the lock: nobody else may take it."""
+        share.running += 1
+        self._count += 1
+        self._started += 1
+        name = f"{self._name}-{self._started}"
+        thread = threading.Thread(
+            target=self._work, args=(share,), name=name, daemon=True
+        )
+        try:
+            thread.start()
+        except Exception:
+            self._count -= 1
+            share.jobs.pop()
+            self._leave(share)
+            raise
 
     def _work(self, share: _Share | None) -> None:
         worker = _Worker()

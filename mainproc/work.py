@@ -120,11 +120,24 @@ class Work:
         return task
 
     def run(self, job: Job, channel: str) -> None:
-        """Run a job that never raises on a thread; jobs run concurrently."""
-        self._handlers.run(self._admit(job, channel)[1], self._owner)
+        """Run a job that never raises on a thread; jobs run concurrently.
+
+        Raises:
+            RuntimeError: no thread can be started for it.
+        """
+        ticket, job = self._admit(job, channel)
+        try:
+            self._handlers.run(job, self._owner)
+        except RuntimeError:
+            self._drop(ticket)
+            raise
 
     def run_in_order(self, job: Job, channel: str) -> None:
-        """Run a job that never raises on a thread, after the last such job."""
+        """Run a job that never raises on a thread, after the last such job.
+
+        Raises:
+            RuntimeError: no thread can be started for it.
+        """
         ticket, job = self._admit(job, channel)
         with self._order_lock:
             if self._in_order is None:
@@ -133,7 +146,14 @@ class Work:
             if self._order_running:
                 return
             self._order_running = True
-        self._listeners.run(self._run_ordered, self._owner)
+        try:
+            self._listeners.run(self._run_ordered, self._owner)
+        except RuntimeError:
+            with self._order_lock:
+                self._in_order = None  # it was the only one: nothing was running
+                self._order_running = False
+            self._drop(ticket)
+            raise
 
     def watch(self, call: Call) -> None:
         """Keep a call that is not settled, so that it can be cancelled."""
@@ -191,19 +211,32 @@ class Work:
         self.full = self.running >= self._limit
 
     def _run_ordered(self) -> None:
-        # One job a turn, so that no renderer keeps a thread of the pool to itself.
+        # One job a turn, so that no renderer keeps a thread of the pool to itself, but
+        # where there are no others to be had.
+        while self._run_next():
+            try:
+                self._listeners.run(self._run_ordered, self._owner)
+            except RuntimeError:
+                continue
+            return
+
+    def _run_next(self) -> bool:
+        """Run the next job in order; tell whether there are more."""
         with self._order_lock:
             job = self._in_order.popleft()[1] if self._in_order else None
         if job is not None:
             job()
             del job  # its event must not live on until the next one
         with self._order_lock:
-            if not self._in_order:
-                self._order_running = False
-                return
-        self._listeners.run(self._run_ordered, self._owner)
+            if self._in_order:
+                return True
+            self._order_running = False
+            return False
 
     def _ended(self, what: object) -> None:
+        self._drop(what)
+        self._on_room()
+
+    def _drop(self, what: object) -> None:
         self._running.pop(what, None)
         self.full = self.running >= self._limit
-        self._on_room()

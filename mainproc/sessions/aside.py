@@ -49,8 +49,8 @@ def read_aside(
     owner: object,
     home: Home,
     done: Callable[[Read], object],
-) -> None:
-    """Read the arguments of a message on a thread.
+) -> bool:
+    """Read the arguments of a message on a thread; False if none can be started.
 
     Args:
         body: the message.
@@ -71,7 +71,11 @@ def read_aside(
         else:
             home.later(run, done, partial(_given, args))
 
-    threads.run(read, owner)
+    try:
+        threads.run(read, owner)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _given(args: list[Any], _: Body) -> list[Any]:

@@ -138,8 +138,7 @@ class Incoming:
             return False
         done = functools.partial(self.turns.begin_read, arrived)
         readers = self._dispatcher.readers
-        read_aside(arrived.body, readers, self._contents, self._home, done)
-        return True
+        return read_aside(arrived.body, readers, self._contents, self._home, done)
 
     def _begin(self, arrived: Arrived, read: Read) -> bool:
         try:

@@ -258,7 +258,9 @@ class Sessions:
         read: asyncio.Future[Read] = self._home.loop.create_future()
         # Those without a session are one to the threads.
         owner, done = request.token, partial(_settle, read)
-        read_aside(request, self.ipc.dispatcher.readers, owner, self._home, done)
+        readers = self.ipc.dispatcher.readers
+        if not read_aside(request, readers, owner, self._home, done):
+            return messages.read_args(request)
         args: list[Any] = (await read)(request)
         return args
 

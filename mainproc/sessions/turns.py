@@ -52,7 +52,7 @@ class Turns:
             returns whether the next one must wait for a turn of the loop, so that tasks
             start in order.
         put_aside: has a large message read, which then comes back to `begin_read`; or
-            returns false: it is not that large.
+            returns false: it is not that large, or must be read at once all the same.
         on_pause: called after a turn: when nothing more is dispatched for now.
         on_held: called once, when messages have waited a second because so much runs.
         on_hasty: called once, when messages wait because too many came in a second.

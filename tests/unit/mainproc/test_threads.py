@@ -11,6 +11,7 @@ import pytest
 
 from mainproc.threads import Threads
 from tests.support.processes import PATIENCE
+from tests.support.scarcity import no_more_threads
 
 
 class Jobs:
@@ -143,3 +144,34 @@ def test_after_a_stop_nothing_begins_but_what_was_to_run_before() -> None:
     jobs.let_go("a", 3)
     jobs.wait(lambda: jobs.ended == 3)
     assert not late
+
+
+def test_a_job_for_which_no_thread_can_be_started_is_forgotten(
+    threads: Threads,
+) -> None:
+    jobs = Jobs()
+    with no_more_threads("test"):
+        for _ in range(20):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                threads.run(jobs.job("a"), "a")
+    for _ in range(3):
+        threads.run(jobs.job("b"), "b")
+    jobs.wait(lambda: jobs.begun == ["b", "b"])  # as many as there ever are
+    jobs.let_go("b", 3)
+    jobs.wait(lambda: jobs.ended == 3)
+    assert jobs.begun == ["b", "b", "b"]
+
+
+def test_an_owners_other_jobs_are_not_forgotten(threads: Threads) -> None:
+    jobs = Jobs()
+    threads.run(jobs.job("a"), "a")
+    with no_more_threads("test"), pytest.raises(RuntimeError):
+        threads.run(jobs.job("forgotten"), "a")
+    jobs.let_go("a")
+    jobs.wait(lambda: jobs.ended == 1)
+    for owner in "aab":
+        threads.run(jobs.job(owner), owner)
+    jobs.let_go("a", 2)
+    jobs.let_go("b")
+    jobs.wait(lambda: jobs.ended == 4)
+    assert "forgotten" not in jobs.begun
