@@ -211,8 +211,9 @@ class Call:
         try:
             self._send(parcel)
         except PayloadTooLarge as error:
-            logger.warning("the reply to %s: %s", quote(self.channel), error)
-            self._send(messages.refusal(self.id, error, lane=self._lane))
+            told = PayloadTooLarge(f"{quote(self.channel)}: {error}")
+            logger.warning("%s", told)
+            self._send(messages.refusal(self.id, told, lane=self._lane))
             return False
         return True
 

@@ -23,16 +23,23 @@ def fits(size: int, peer: Peer) -> bool:
     return size + CONTROL_RESERVE <= peer.max_frame_bytes
 
 
-def check_size(size: int, peer: Peer) -> None:
-    """Raise PayloadTooLarge if a message cannot reach the peer even in chunks."""
+def check_size(size: int, peer: Peer, *, reply: bool = False) -> None:
+    """Raise PayloadTooLarge if a message cannot reach the peer even in chunks.
+
+    Args:
+        size: its bytes.
+        peer: what takes it.
+        reply: it is one; who called reads the error, too.
+    """
     if fits(size, peer):
         return
     chunks = "chunks" in peer.features
     limit = peer.max_message_bytes if chunks else peer.max_frame_bytes
     if size > limit or not chunks:
-        raise PayloadTooLarge(
-            f"the message has {size:,} bytes; the other side takes {limit:,}"
-        )
+        what, taker = "message", "the other side"
+        if reply:
+            what, taker = "reply", "its caller"
+        raise PayloadTooLarge(f"the {what} has {size:,} bytes; {taker} takes {limit:,}")
 
 
 def chunk_bytes(limits: Limits, peer: Peer) -> int:

@@ -168,7 +168,7 @@ class Outbox(Debit):
     def _put_on_lane(self, parcel: Parcel, peer: Peer, overshoot: bool) -> int:
         parcel = on_known_lane(parcel, peer)
         size, lanes = len(parcel.data), self._lanes
-        check_size(size, peer)
+        check_size(size, peer, reply=parcel.reply)
         self._check(parcel, peer, overshoot)
         if lanes is not None and not (parcel.counted or parcel.reply):
             return self._put_cancel(parcel, lanes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from typing import Any
 
@@ -142,9 +143,11 @@ async def test_a_result_that_is_too_large(caplog: pytest.LogCaptureFixture) -> N
     ipc.handle("x", lambda event: bytes(10_000))
     small = Limits(max_frame_bytes=4_096, max_message_bytes=8_000)
     async with connected(ipc, limits=small) as page:
-        with pytest.raises(PayloadTooLarge):
+        with pytest.raises(PayloadTooLarge) as raised:
             await page.invoke("x")
-    assert "the reply to 'x': the message has" in caplog.text
+    text = r"'x': the reply has 10,0\d\d bytes; its caller takes 8,000"
+    assert re.fullmatch(text, str(raised.value))
+    assert str(raised.value) in caplog.text
 
 
 async def test_default_converts_results() -> None:

@@ -41,6 +41,12 @@ def test_one_byte_more_is_refused_without_chunks() -> None:
         check_size(LARGEST + 1, WHOLE_ONLY)
 
 
+def test_a_reply_that_is_too_large_is_called_so() -> None:
+    text = "^the reply has 20,001 bytes; its caller takes 20,000$"
+    with pytest.raises(PayloadTooLarge, match=text):
+        check_size(20_001, CHUNKS, reply=True)
+
+
 def test_the_largest_message() -> None:
     check_size(20_000, CHUNKS)
     with pytest.raises(
