@@ -1,8 +1,9 @@
 """Large messages are read on a thread, for they may take seconds, and others wait.
 
-Python hands its lock on every few milliseconds, so that the loop serves the other
-renderers meanwhile. What is small is read where it is dispatched: a thread would take
-longer to hear of it.
+While code of ours reads, Python hands its lock on every few milliseconds, and the loop
+serves the other renderers. What msgpack makes in one go (lists, scalars, objects with
+text keys) keeps the lock until it is made. What is small is read where it is
+dispatched: a thread would take longer to hear of it.
 """
 
 from __future__ import annotations
