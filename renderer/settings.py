@@ -189,7 +189,9 @@ def _is_address(address: str) -> bool:
     scheme, colon, rest = address.partition(":")
     if scheme in _SCHEMES:
         return bool(rest)
-    _, colon, port = address.rpartition(":")
+    host, colon, port = address.rpartition(":")
+    if "/" in host or not host.isprintable() or " " in host:
+        return False  # "http://…", mostly: gRPC would look that up as a name
     return bool(colon) and port.isdecimal() and 0 < int(port) < 2**16
 
 

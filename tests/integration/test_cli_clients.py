@@ -182,10 +182,12 @@ def test_3_without_a_main_process() -> None:
     assert clients(NOBODY, *words) == [(3, "", text)] * len(names)
 
 
-def test_3_for_an_address_that_is_none() -> None:
-    code, out, err = client("nowhere", "invoke", "x")
+@pytest.mark.parametrize("address", ["nowhere", "http://127.0.0.1:50051"])
+def test_3_for_an_address_that_is_none(address: str) -> None:
+    code, out, err = client(address, "invoke", "x")
     assert (code, out) == (3, "")
-    assert err == ("mainproc: 'nowhere' is no address; give HOST:PORT or unix:PATH\n")
+    text = f"mainproc: '{address}' is no address; give HOST:PORT or unix:PATH\n"
+    assert err == text
 
 
 class RefusingMain(MemoryMain):

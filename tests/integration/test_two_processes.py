@@ -299,7 +299,13 @@ def test_what_main_has_sent_is_heard_before_the_end(flooding: RunningMain) -> No
     assert heard == list(range(1_000))
 
 
-@pytest.mark.parametrize("address", ["foo", "50051", "127.0.0.1:99999", "unix:", ":"])
+NO_ADDRESSES = (
+    *("foo", "50051", "127.0.0.1:99999", "unix:", ":", "local host:50051"),
+    *("http://127.0.0.1:50051", "https://localhost:50051/", "127.0.0.1/x:50051"),
+)
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
 def test_an_address_that_is_none(address: str) -> None:
     with pytest.raises(ConnectionClosed, match="is no address; give HOST:PORT or"):
         IpcRenderer(address, connect_timeout=PATIENCE).connect()

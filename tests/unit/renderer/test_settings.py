@@ -8,6 +8,7 @@ import pytest
 
 from renderer.settings import DEFAULT_ADDRESS, Settings
 from renderer.threads.one_shot import OneShots
+from renderer.wire.errors import ConnectionClosed
 
 ADDRESS, TOKEN = "ELECTRON_IPC_ADDRESS", "ELECTRON_IPC_TOKEN"
 
@@ -83,3 +84,19 @@ def test_seconds_are_a_number(name: str) -> None:
     wrong: dict[str, Any] = {name: "5"}
     with pytest.raises(TypeError, match=f"^{name} is a number of seconds; given was"):
         Settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["localhost:1", "[::1]:50051", "unix:/run/it", "dns:///main:1", "a_b.c-d:65535"],
+)
+def test_addresses(address: str) -> None:
+    assert Settings(address).grpc_target() == address
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:50051", "a/b:1", "a b:1", "a\tb:1", "a:b", "a:0"]
+)
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(ConnectionClosed, match="no address; give HOST:PORT or unix:"):
+        Settings(address).grpc_target()
