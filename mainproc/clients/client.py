@@ -75,6 +75,8 @@ def _outcome(use: Callable[[IpcRenderer], object], page: IpcRenderer) -> int:
         return INTERRUPTED
     except IpcError as error:
         complain(str(error))
+        if isinstance(error, ConnectionClosed):
+            _tell_people_why(error)
         return exit_code(error)
     except BrokenPipeError:
         _forget_stdout()
@@ -82,6 +84,18 @@ def _outcome(use: Callable[[IpcRenderer], object], page: IpcRenderer) -> int:
         complain(f"cannot write to stdout: {error.strerror}")
         return FAILED
     return OK
+
+
+def _tell_people_why(error: ConnectionClosed) -> None:
+    # Programs get one line for an error, and all that they can act upon is in it.
+    if is_for_people():
+        for note in getattr(error, "__notes__", ()):
+            complain(note)
+
+
+def is_for_people() -> bool:
+    """Tell whether what is written to stderr is read by somebody as it comes."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def connect(page: IpcRenderer) -> None:
@@ -135,8 +149,7 @@ def _log_to_terminals_only() -> None:
     # What a program must know is in exit code and error line; that it takes a while,
     # or that an event was not asked for, is for people.
     logger = logging.getLogger("ipc.renderer")
-    shown = sys.stderr is not None and sys.stderr.isatty()
-    handler = logging.StreamHandler() if shown else logging.NullHandler()
+    handler = logging.StreamHandler() if is_for_people() else logging.NullHandler()
     handler.setFormatter(_OneLine("mainproc: %(message)s"))
     logger.addHandler(handler)
     logger.propagate = False

@@ -10,7 +10,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, final
 
-from mainproc.clients.client import complain, connect, put_line
+from mainproc.clients.client import complain, connect, is_for_people, put_line
 from mainproc.clients.json_values import to_json
 from renderer.wire.errors import IpcTimeout, quote
 from renderer.wire.seconds import seconds
@@ -107,7 +107,7 @@ def _cannot_read(error: Exception, channel: str) -> None:
 
 
 def _tell_people(channels: Sequence[str], page: IpcRenderer) -> None:
-    if sys.stderr is not None and sys.stderr.isatty():
+    if is_for_people():
         names = ", ".join(map(quote, channels))
         where = f"to {page.address}, as renderer {page.id}"
         complain(f"listening for {names}; connected {where}; Ctrl-C ends it")

@@ -152,11 +152,13 @@ def test_people_are_told_that_it_takes_a_while() -> None:
     words = ("invoke", "x", "--connect-timeout", "2")
     code, out, shown = on_a_terminal("127.0.0.1:1", *words)
     assert (code, out) == (3, "")
-    waiting, error = shown.splitlines()
+    waiting, error, why = shown.splitlines()
     assert waiting == (
         "mainproc: no answer from a main process at 127.0.0.1:1 yet; waiting"
     )
     assert error.startswith("mainproc: no main process at 127.0.0.1:1 after 2 s")
+    assert why.startswith("mainproc: the last attempt: UNAVAILABLE: ")
+    assert "Connection refused" in why
 
 
 def test_the_demos_main_can_be_traced() -> None:
