@@ -77,13 +77,7 @@ class IpcMain(Channels):
 
     @policy.setter
     def policy(self, policy: Policy | None) -> None:
-        if not (policy is None or isinstance(policy, Policy)):
-            # At the first renderer it would be too late: nobody could come in.
-            raise TypeError(
-                f"a policy is a Policy, as from Policy.load('policy.toml'), or None; "
-                f"not a {type(policy).__name__}"
-            )
-        self._policy = policy
+        self._policy = _checked(policy)
         for contents in tuple(self.renderers):
             contents.permissions = self.permissions(contents.identity)
 
@@ -207,3 +201,13 @@ class IpcMain(Channels):
         hook: ErrorHook = fn
         self.dispatcher.error_hook = hook
         return fn
+
+
+def _checked(policy: object) -> Policy | None:
+    """Refuse at once what no renderer could come in with."""
+    if policy is None or isinstance(policy, Policy):
+        return policy
+    raise TypeError(
+        f"a policy is a Policy, as from Policy.load('policy.toml'), or None; "
+        f"not a {type(policy).__name__}"
+    )
