@@ -18,8 +18,8 @@ def set_nonblocking() -> None:
 
     grpc.aio polls on a thread of its own. For each event that thread puts a byte into a
     socket. The loop takes one byte a turn, but all the events that are there: so one
-    that never rests falls behind with the bytes. On Linux the socket is full after 278,
-    and then the thread waits until three quarters of them are gone: 200 turns of the
+    that never rests falls behind with the bytes. On Linux the socket is full after some
+    hundred, and then the thread waits until most of them are gone: as many turns of the
     loop in which nothing arrives, for nobody.
 
     A byte that does not fit is not missed. Others are there, and the loop looks for

@@ -227,7 +227,10 @@ WAITING = ("next_item", "_blocking")  # ours on a stream, gRPC's beside it
 
 
 def rests(thread: int) -> bool:
-    """Tell whether a thread waits for an answer, and not merely comes by there."""
+    """Tell whether a thread waits for an answer, and not merely comes by there.
+
+    Python does not tell when a thread blocks in C: its place is looked at repeatedly.
+    """
     places = set[tuple[str, int]]()
     for _ in range(20):
         frame = sys._current_frames()[thread]  # noqa: SLF001

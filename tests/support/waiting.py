@@ -16,5 +16,6 @@ short for that, the next may do: how long a message is on its way, nobody knows.
 async def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
     """Wait until a condition holds that any thread or process may bring about."""
     async with asyncio.timeout(patience):
+        # Not a time that is hoped to suffice: a look at the condition each time.
         while not condition():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.001)

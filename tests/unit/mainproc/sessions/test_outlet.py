@@ -32,7 +32,7 @@ async def test_a_write_that_ends_with_its_link_is_the_last_on_it() -> None:
 
         old.stuck.set_result(None)
         loop.call_soon(take_over)  # behind the end of the write, before who awaits it
-        for _ in range(10):
+        for _ in range(10):  # turns of the loop in which it could write, wrongly
             await asyncio.sleep(0)
         new.stuck.set_result(None)
         await page.until(lambda: len(new.frames) == 3)

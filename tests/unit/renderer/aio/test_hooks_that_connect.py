@@ -47,6 +47,14 @@ class Returning:
         self._ipc.on_disconnect(self._again)
         self._main.attempts = [REFUSED] * 10_000
 
+    async def lose_main(self) -> asyncio.Future[bool]:
+        """Begin, and part until the hook looks for a main; return who waits meanwhile."""
+        await self.begin()
+        waiting = asyncio.ensure_future(self._ipc.wait())
+        self._main.goodbye()
+        await until(lambda: len(self._main.attempts) < 9_999)
+        return waiting
+
     async def _again(self) -> None:
         self._ipc._hooks.disconnect.clear()  # noqa: SLF001 - else for ever
         for timeout in self._timeouts:
@@ -61,10 +69,7 @@ class Returning:
 async def test_who_waits_goes_on_with_the_new_connection(main: MemoryMain) -> None:
     async with renderer_of(main) as ipc:
         returning = Returning(main, ipc, LONG)
-        await returning.begin()
-        waiting = asyncio.ensure_future(ipc.wait())
-        main.goodbye()
-        await until(lambda: len(main.attempts) < 9_999)
+        waiting = await returning.lose_main()
         assert not waiting.done()
         main.attempts = []
         await until(lambda: returning.outcomes == [ipc.id])
@@ -76,10 +81,7 @@ async def test_who_waits_goes_on_with_the_new_connection(main: MemoryMain) -> No
 async def test_aclose_ends_it(main: MemoryMain) -> None:
     async with renderer_of(main) as ipc:
         returning = Returning(main, ipc, LONG)
-        await returning.begin()
-        waiting = asyncio.ensure_future(ipc.wait())
-        main.goodbye()
-        await until(lambda: len(main.attempts) < 9_999)
+        waiting = await returning.lose_main()
         await ipc.aclose()
         assert await waiting is True
         assert returning.outcomes == ["closed before t"]
@@ -88,10 +90,7 @@ async def test_aclose_ends_it(main: MemoryMain) -> None:
 async def test_who_is_cancelled_ends_at_once(main: MemoryMain) -> None:
     async with renderer_of(main) as ipc:
         returning = Returning(main, ipc, LONG)
-        await returning.begin()
-        waiting = asyncio.ensure_future(ipc.wait())
-        main.goodbye()
-        await until(lambda: len(main.attempts) < 9_999)
+        waiting = await returning.lose_main()
         waiting.cancel()
         await asyncio.wait([waiting])
         assert waiting.cancelled()
