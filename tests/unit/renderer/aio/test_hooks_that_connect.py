@@ -48,7 +48,7 @@ class Returning:
         self._main.attempts = [REFUSED] * 10_000
 
     async def lose_main(self) -> asyncio.Future[bool]:
-        """Begin, and part until the hook looks for a main; return who waits meanwhile."""
+        """Begin and part; when the hook looks for a main, return who waits."""
         await self.begin()
         waiting = asyncio.ensure_future(self._ipc.wait())
         self._main.goodbye()
