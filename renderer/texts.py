@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from renderer.wire.errors import ConnectionClosed, IpcError, quote
+from renderer.carrier import LinkBroken
+from renderer.wire import reasons
+from renderer.wire.errors import (
+    AccessDenied,
+    ConnectionClosed,
+    IpcError,
+    LocalProtocolError,
+    Overloaded,
+    quote,
+)
 from renderer.wire.events import Ended, GoodbyeHeard, SessionEvent
+from renderer.wire.link import Fate
 
 ADDRESS_VARIABLE: Final = "ELECTRON_IPC_ADDRESS"
 TOKEN_VARIABLE: Final = "ELECTRON_IPC_TOKEN"
@@ -30,6 +40,28 @@ def hung_up(address: str) -> ConnectionClosed:
         f"us; give tls=, or set {CA_VARIABLE} ({CERT_VARIABLE}, {KEY_VARIABLE})",
         "not-sent",
     )
+
+
+def turned_away(event: GoodbyeHeard, *, spawned: bool) -> IpcError:
+    """Return the error for a Goodbye that came instead of a Welcome.
+
+    Args:
+        event: the Goodbye.
+        spawned: by this very main process: after it there is none to wait for.
+    """
+    text = event.message or "main said goodbye instead of welcome"
+    match event.reason:
+        case reasons.ACCESS_DENIED:
+            return AccessDenied(text)
+        case reasons.PROTOCOL:
+            return LocalProtocolError(text)
+        case reasons.OVERLOADED:
+            return Overloaded(text)
+        case reasons.SHUTDOWN if not spawned:
+            # As good as none: the next may be on its way.
+            return LinkBroken(text, "not-sent", Fate.RESUME)
+        case _:
+            return ConnectionClosed(text, "not-sent")
 
 
 def closed_for_good() -> ConnectionClosed:
@@ -156,4 +188,5 @@ __all__ = (
     "no_main",
     "parted",
     "started_over",
+    "turned_away",
 )

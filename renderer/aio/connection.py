@@ -23,7 +23,6 @@ from renderer.wire.limits import DEFAULT_LIMITS
 from renderer.wire.listeners import ListenerTable
 from renderer.wire.parcel import Parcel
 from renderer.wire.state import State
-from renderer.wire.terms import turned_away
 
 logger = logging.getLogger("ipc.renderer")
 
@@ -328,7 +327,7 @@ class AioConnection:
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:
-            self._connector.refused = turned_away(event.reason, event.message)
+            self._connector.turned_away(event)
             self.say_goodbye()
             return
         self.parted = True

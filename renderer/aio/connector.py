@@ -16,7 +16,7 @@ from renderer.patience import Patience, closed_early
 from renderer.retry import Backoff, session_moves
 from renderer.settings import Settings
 from renderer.wire.errors import ConnectionClosed, IpcError
-from renderer.wire.events import SessionEvent
+from renderer.wire.events import GoodbyeHeard, SessionEvent
 from renderer.wire.link import Fate
 from renderer.wire.session import Session
 from renderer.wire.state import State
@@ -120,6 +120,11 @@ class AioConnector:
             self._moves = session_moves(session)
         self._forget_timers()
         self._set_limit(None)
+
+    def turned_away(self, event: GoodbyeHeard) -> None:
+        """Take note of a Goodbye that came instead of a Welcome."""
+        spawned = self._settings.spawned
+        self.refused = texts.turned_away(event, spawned=spawned)
 
     def sent_away(self, retry_after: float, address: str) -> None:
         """Leave the link as main has asked, to come back.

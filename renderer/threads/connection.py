@@ -37,7 +37,6 @@ from renderer.wire.link import Fate
 from renderer.wire.parcel import Parcel
 from renderer.wire.session import Session
 from renderer.wire.state import KEPT, State
-from renderer.wire.terms import turned_away
 from renderer.wire.values import Default
 
 logger = logging.getLogger("ipc.renderer")
@@ -351,7 +350,8 @@ class Connection:
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:
-            self._stop(turned_away(event.reason, event.message))
+            spawned = self._links.settings.spawned
+            self._stop(texts.turned_away(event, spawned=spawned))
             self.say_goodbye()
             return
         self.parted = True

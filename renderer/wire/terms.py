@@ -1,7 +1,6 @@
 """What is said around the messages, for those who do not speak protobuf.
 
-How a renderer introduces itself, what a unary response says, and which error stands
-for a Goodbye that came instead of a Welcome.
+How a renderer introduces itself, and what a unary response says.
 """
 
 from __future__ import annotations
@@ -9,14 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire import reasons
-from renderer.wire.errors import (
-    AccessDenied,
-    ConnectionClosed,
-    IpcError,
-    LocalProtocolError,
-    Overloaded,
-)
 from renderer.wire.messages import parse_sync_response, read_result
 
 
@@ -48,27 +39,7 @@ def read_sync_response(data: bytes, channel: str) -> Any:
     return read_result(parse_sync_response(data), channel)
 
 
-def turned_away(reason: int, message: str) -> IpcError:
-    """Return the error for a Goodbye that came instead of a Welcome.
-
-    Args:
-        reason: the GoodbyeReason.
-        message: what main said for people.
-    """
-    text = message or "main said goodbye instead of welcome"
-    match reason:
-        case reasons.ACCESS_DENIED:
-            return AccessDenied(text)
-        case reasons.PROTOCOL:
-            return LocalProtocolError(text)
-        case reasons.OVERLOADED:
-            return Overloaded(text)
-        case _:
-            return ConnectionClosed(text, "not-sent")
-
-
 __all__ = (
     "introduction",
     "read_sync_response",
-    "turned_away",
 )

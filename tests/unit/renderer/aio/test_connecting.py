@@ -240,7 +240,7 @@ async def test_an_attempt_that_we_end_ourselves_hides_no_reason() -> None:
         (AccessDenied("not you"), AccessDenied, "not you"),
         (refusal(reasons.ACCESS_DENIED, "no"), AccessDenied, "^no$"),
         (refusal(reasons.OVERLOADED, "full"), Overloaded, "full"),
-        (refusal(reasons.SHUTDOWN, "main stops"), ConnectionClosed, "main stops"),
+        (refusal(reasons.CLOSED, "enough"), ConnectionClosed, "enough"),
         (b"\xff", ConnectionClosed, "main at memory broke the contract"),
         (
             LinkBroken("what is that", "not-sent", Fate.GIVE_UP),
@@ -261,6 +261,22 @@ async def test_a_main_that_turns_one_away(
             await reply
         await ipc.connect()
         assert ipc.id is not None
+
+
+async def test_a_main_that_stops_is_followed_by_another(
+    main: MemoryMain, ipc: MemoryAioRenderer
+) -> None:
+    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")]
+    ipc.send("x")
+    assert await hear(main) == ("x", [])
+
+
+async def test_a_main_that_only_stops_is_told(main: MemoryMain) -> None:
+    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")] * 9
+    async with renderer_of(main, connect_timeout=0.3) as ipc:
+        with pytest.raises(ConnectionClosed, match="no main process") as closed:
+            await ipc.connect()
+    assert closed.value.__notes__ == ["the last attempt: main stops"]
 
 
 async def test_more_than_mains_window_was_accepted_before(main: MemoryMain) -> None:

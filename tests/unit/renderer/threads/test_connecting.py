@@ -113,6 +113,21 @@ def test_a_main_that_never_comes_is_told(
     ]
 
 
+def test_a_main_that_stops_is_followed_by_another(
+    main: MemoryMain, ipc: MemoryRenderer
+) -> None:
+    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")]
+    ipc.send("x", 1)
+    assert main.hear() == ("x", [1])
+
+
+def test_a_main_that_only_stops_is_told(main: MemoryMain) -> None:
+    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")] * 9
+    with pytest.raises(ConnectionClosed, match="no main process at memory") as closed:
+        MemoryRenderer(main, connect_timeout=0.3).connect()
+    assert closed.value.__notes__ == ["the last attempt: main stops"]
+
+
 def test_loading_grpc_is_not_mains_fault(
     main: MemoryMain,
     monkeypatch: pytest.MonkeyPatch,
@@ -167,9 +182,9 @@ def test_a_link_that_is_swallowed_is_not_waited_for(
         ),
         (refusal(reasons.ACCESS_DENIED, "not you"), AccessDenied, "not you"),
         (refusal(reasons.OVERLOADED, "full"), Overloaded, "full"),
-        (refusal(reasons.SHUTDOWN, "stopping"), ConnectionClosed, "stopping"),
+        (refusal(reasons.CLOSED, "enough"), ConnectionClosed, "enough"),
     ],
-    ids=["status", "foreign", "denied", "full", "stopping"],
+    ids=["status", "foreign", "denied", "full", "closed"],
 )
 def test_what_waiting_cannot_mend_fails_at_once(
     main: MemoryMain, attempt: Any, error: type[IpcError], text: str

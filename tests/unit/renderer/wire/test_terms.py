@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from renderer.wire import reasons
 from renderer.wire.errors import (
-    AccessDenied,
-    ConnectionClosed,
-    IpcError,
-    LocalProtocolError,
     NoListener,
-    Overloaded,
     RemoteProtocolError,
 )
-from renderer.wire.terms import introduction, read_sync_response, turned_away
+from renderer.wire.terms import introduction, read_sync_response
 
 
 def test_an_introduction_says_who_and_what() -> None:
@@ -36,22 +30,3 @@ def test_a_unary_response_is_a_value_a_failure_or_nonsense() -> None:
         read_sync_response(failure.SerializeToString(), "x")
     with pytest.raises(RemoteProtocolError, match="malformed response"):
         read_sync_response(b"\xff", "x")
-
-
-@pytest.mark.parametrize(
-    ("reason", "error"),
-    [
-        (reasons.ACCESS_DENIED, AccessDenied),
-        (reasons.PROTOCOL, LocalProtocolError),
-        (reasons.OVERLOADED, Overloaded),
-        (reasons.SHUTDOWN, ConnectionClosed),
-        (99, ConnectionClosed),
-    ],
-)
-def test_a_goodbye_instead_of_a_welcome(reason: int, error: type[IpcError]) -> None:
-    turned = turned_away(reason, "not today")
-    assert type(turned) is error
-    assert str(turned) == "not today"
-    assert str(turned_away(reason, "")) == "main said goodbye instead of welcome"
-    if isinstance(turned, ConnectionClosed):
-        assert turned.outcome == "not-sent"
