@@ -328,21 +328,21 @@ class AioConnection:
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:
             self._connector.turned_away(event)
-            self.say_goodbye()
             return
         self.parted = True
         self._stop(texts.parted(self.address, event.message))
         self._later(DRAIN_S, self.say_goodbye)
 
     def _session_ended(self, event: events.Ended) -> None:
-        if self.opened:
-            self.unconfirmed = event.unconfirmed + self._unsent
-            if not self._closing:
-                sent, missing = self.unconfirmed, event.missing
-                self._of_end = self._hooks.of_end(self.address, sent, missing)
-            self._stop(texts.ended(self.address, event), event.error)
-        elif event.error is not None:
-            self._connector.refused = texts.ended(self.address, event)
+        if not self.opened:
+            if event.error is not None:
+                self._connector.leave_link(texts.ended(self.address, event))
+            return
+        self.unconfirmed = event.unconfirmed + self._unsent
+        if not self._closing:
+            sent, missing = self.unconfirmed, event.missing
+            self._of_end = self._hooks.of_end(self.address, sent, missing)
+        self._stop(texts.ended(self.address, event), event.error)
         self._outlet.finish()
         self._later(PART_S, self.cut)
 

@@ -65,8 +65,7 @@ class AioConnector:
         settings: Settings,
         carrier: Callable[[Settings], AioCarrier],
     ) -> None:
-        self.refused: IpcError | None = None
-        """Why main did not say welcome, if it has said so."""
+        self._refused: IpcError | None = None  # why main did not say welcome
         self._shell = shell
         self._outlet = outlet
         self._bell = bell
@@ -122,9 +121,19 @@ class AioConnector:
         self._set_limit(None)
 
     def turned_away(self, event: GoodbyeHeard) -> None:
-        """Take note of a Goodbye that came instead of a Welcome."""
+        """Answer a Goodbye that came instead of a Welcome."""
         spawned = self._settings.spawned
-        self.refused = texts.turned_away(event, spawned=spawned)
+        self._outlet.say_goodbye(at_once=False)
+        self.leave_link(texts.turned_away(event, spawned=spawned))
+
+    def leave_link(self, why: IpcError) -> None:
+        """End a link that will bring no Welcome.
+
+        Args:
+            why: what main said instead.
+        """
+        self._refused = why
+        self._end_link()
 
     def sent_away(self, retry_after: float, address: str) -> None:
         """Leave the link as main has asked, to come back.
@@ -136,6 +145,9 @@ class AioConnector:
         self._retry_after = retry_after
         if address and address != self.address:
             self._move(address)
+        self._end_link()
+
+    def _end_link(self) -> None:
         self._outlet.finish()
         self._set_limit(_END_LINK_S)
 
@@ -158,9 +170,9 @@ class AioConnector:
         carrier = self._carrier(self._settings)
         patience = Patience(self.address, self._settings.connect_timeout)
         self._later(patience.first_doubt.left or 0.0, patience.doubt)
-        self._later(patience.deadline.left or 0.0, self._cut)
         while True:
-            self.refused = None
+            self._refused = None
+            self._set_limit(patience.deadline.left)
             broken = await self._carry(carrier, self._settings.session())
             if self._welcomed:
                 return broken
@@ -172,10 +184,10 @@ class AioConnector:
 
     def _why_not(self, broken: IpcError | None, *, in_time: bool) -> IpcError | None:
         # A link that we have cut ourselves, because time is over, tells nothing.
-        if self.refused is None and (broken is not None or in_time):
+        if self._refused is None and (broken is not None or in_time):
             text = "the link ended before main said welcome"
-            self.refused = broken or LinkBroken(text, "not-sent", Fate.RESUME)
-        return self.refused
+            self._refused = broken or LinkBroken(text, "not-sent", Fate.RESUME)
+        return self._refused
 
     # ---- those after it --------------------------------------------------------------
 

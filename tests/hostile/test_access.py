@@ -55,7 +55,7 @@ async def test_one_that_nobody_knows(headers: Any, first: bytes) -> None:
 
 
 async def test_one_that_shows_nothing_and_says_nothing() -> None:
-    ipc = IpcMain(limits=Limits(hello_timeout=0.2))
+    ipc = IpcMain(limits=Limits(hello_timeout=2.0))
     async with hostile_house(ipc, authenticate=known) as house:
         stranger = Intruder(house.channel)
         await house.neighbour.is_served()

@@ -15,7 +15,7 @@ HELLO = pb.StreamRequest(hello=pb.Hello())
 
 
 async def test_no_hello() -> None:
-    ipc = IpcMain(limits=Limits(hello_timeout=0.2))
+    ipc = IpcMain(limits=Limits(hello_timeout=2.0))
     async with intruded(ipc, silent=True) as intruder:
         await intruder.refused("no hello in time")
 

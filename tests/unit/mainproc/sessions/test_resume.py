@@ -13,6 +13,7 @@ from mainproc.sessions import Sessions
 from renderer.wire import events, messages
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.state import State
+from tests.support.leap import leap
 from tests.unit.mainproc.page import Page, kept, main_with
 
 ANN, BOB = Identity("token", "ann"), Identity("token", "bob")
@@ -107,10 +108,11 @@ async def test_the_timeout_of_a_call_goes_on_during_a_cut() -> None:
             cancelled.set()
 
     async with kept(ipc) as page:
-        page.call("slow", timeout=0.5)
+        page.call("slow", timeout=3600.0)
         page.flush()
         await asyncio.wait_for(begun.wait(), 10)
         await page.lose_link()
+        leap(3600.0)
         await asyncio.wait_for(cancelled.wait(), 10)
 
 

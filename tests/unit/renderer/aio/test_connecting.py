@@ -24,6 +24,7 @@ from renderer.wire import events, reasons
 from renderer.wire.frames import refusal
 from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
+from tests.support.leap import leap, leap_over_deadlines
 from tests.support.memory import MemoryMain, Receiver
 from tests.support.memory_aio import MemoryAioRenderer, hear, renderer_of, until
 
@@ -171,7 +172,7 @@ async def test_a_loss_is_told_once(how: str, later: bool) -> None:
 
 async def test_a_loss_does_not_hide_what_a_block_raised() -> None:
     main = NoMain()
-    ipc = MemoryAioRenderer(main, connect_timeout=0.02)
+    ipc = MemoryAioRenderer(main)
     main.absent = False
     with pytest.raises(ZeroDivisionError):  # noqa: PT012
         async with ipc:
@@ -179,7 +180,7 @@ async def test_a_loss_does_not_hide_what_a_block_raised() -> None:
             main.drop()
             await ipc.wait()
             with pytest.raises(ConnectionClosed):
-                await ipc.connect()
+                await ipc.connect(connect_timeout=0.02)
             ipc.send("lost")
             raise ZeroDivisionError
 
@@ -224,12 +225,18 @@ class DeafMain(MemoryMain):
             super()._take(frame)
 
 
-async def test_an_attempt_that_we_end_ourselves_hides_no_reason() -> None:
+async def test_an_attempt_that_we_end_ourselves_hides_no_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     main = DeafMain()
     main.attempts = absent(1)
-    ipc = MemoryAioRenderer(main, connect_timeout=0.3)
+    ipc = MemoryAioRenderer(main)
+    connecting = asyncio.ensure_future(ipc.connect())
+    await until(lambda: main.closed)
+    leap_over_deadlines(3600, monkeypatch)
+    leap(3600)
     with pytest.raises(ConnectionClosed, match="no main process") as closed:
-        await ipc.connect()
+        await connecting
     assert closed.value.__notes__ == ["the last attempt: UNAVAILABLE: nobody"]
     await ipc.aclose()
 
@@ -266,16 +273,26 @@ async def test_a_main_that_turns_one_away(
 async def test_a_main_that_stops_is_followed_by_another(
     main: MemoryMain, ipc: MemoryAioRenderer
 ) -> None:
+    heard: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    ipc.on("y", heard.set_result)
     main.attempts = [refusal(reasons.SHUTDOWN, "main stops")]
     ipc.send("x")
     assert await hear(main) == ("x", [])
+    main.send("y", 1)
+    assert await heard == 1
 
 
-async def test_a_main_that_only_stops_is_told(main: MemoryMain) -> None:
-    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")] * 9
-    async with renderer_of(main, connect_timeout=0.3) as ipc:
+async def test_a_main_that_only_stops_is_told(
+    main: MemoryMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")] * 1000
+    async with renderer_of(main) as ipc:
+        connecting = asyncio.ensure_future(ipc.connect())
+        await until(lambda: main.closed)
+        leap_over_deadlines(3600, monkeypatch)
+        leap(3600)
         with pytest.raises(ConnectionClosed, match="no main process") as closed:
-            await ipc.connect()
+            await connecting
     assert closed.value.__notes__ == ["the last attempt: main stops"]
 
 

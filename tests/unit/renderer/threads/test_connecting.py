@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +18,7 @@ from renderer.settings import ThreadSettings
 from renderer.wire import reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
+from tests.support.leap import leap_over_deadlines
 from tests.support.memory import MemoryMain, MemoryRenderer, Receiver
 from tests.support.processes import PATIENCE
 
@@ -94,16 +94,20 @@ def test_a_main_that_comes_up_late_is_found(
 
 def test_a_main_that_never_comes_is_told(
     main: MemoryMain,
+    helpers: ThreadPoolExecutor,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
-    main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 9
-    ipc = MemoryRenderer(main, connect_timeout=0.3)
+    main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 1000
+    ipc = MemoryRenderer(main, connect_timeout=PATIENCE)
+    sending = helpers.submit(ipc.send, "x")
+    main.ways_closed(2)
+    leap_over_deadlines(PATIENCE, monkeypatch)
     with pytest.raises(ConnectionClosed) as closed:
-        ipc.send("x")
+        sending.result(PATIENCE)
     assert str(closed.value) == (
-        "no main process at memory after 0.3 s; start one with 'mainproc run main.py' "
+        "no main process at memory after 60 s; start one with 'mainproc run main.py' "
         "or set ELECTRON_IPC_ADDRESS"
     )
     assert closed.value.__notes__ == ["the last attempt: refused"]
@@ -121,10 +125,15 @@ def test_a_main_that_stops_is_followed_by_another(
     assert main.hear() == ("x", [1])
 
 
-def test_a_main_that_only_stops_is_told(main: MemoryMain) -> None:
-    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")] * 9
+def test_a_main_that_only_stops_is_told(
+    main: MemoryMain, helpers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")] * 1000
+    connecting = helpers.submit(MemoryRenderer(main, connect_timeout=PATIENCE).connect)
+    main.ways_closed(2)
+    leap_over_deadlines(PATIENCE, monkeypatch)
     with pytest.raises(ConnectionClosed, match="no main process at memory") as closed:
-        MemoryRenderer(main, connect_timeout=0.3).connect()
+        connecting.result(PATIENCE)
     assert closed.value.__notes__ == ["the last attempt: main stops"]
 
 
@@ -133,12 +142,9 @@ def test_loading_grpc_is_not_mains_fault(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    passed, monotonic = [0.0], time.monotonic
-    monkeypatch.setattr("renderer.deadline.monotonic", lambda: monotonic() + passed[0])
-
     class SlowToLoad(MemoryRenderer):
         def _carrier(self, settings: ThreadSettings) -> MemoryMain:
-            passed[0] = 3600.0  # the first time only
+            leap_over_deadlines(3600.0, monkeypatch)  # the first time only
             return super()._carrier(settings)
 
     main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)]
