@@ -262,7 +262,7 @@ async def test_a_main_that_comes_late(ipc_main: IpcMain) -> None:
     with reserved() as address:
         ipc = IpcRenderer(address, connect_timeout=PATIENCE)
         reply = ipc.invoke("x")
-        await until(lambda: ipc._connection and ipc._connection._connector.refused)  # noqa: SLF001
+        await until(lambda: ipc._connection and ipc._connection._connector._refused)  # noqa: SLF001
         async with mainproc.serve(ipc_main, listen=address):
             assert await reply == 1
             await ipc.aclose()
