@@ -106,10 +106,10 @@ class MainProcess:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         try:
             self.addresses = tuple([self._bind(address) for address in listen])
+            await self._serve()
         except BaseException:
             await self._unbind()
             raise
-        await self._server.start()
         self._nursery.open()
         self.ipc.served = True
         self.ipc.dispatcher.open()
@@ -166,6 +166,14 @@ class MainProcess:
         await self._server.stop(_END_CALLS_WITHIN)
         self.ipc.dispatcher.close()
         self._release_paths()
+
+    async def _serve(self) -> None:
+        # grpc.aio loses a server whose start is cancelled: it could not be stopped.
+        starting = asyncio.ensure_future(self._server.start())
+        try:
+            await asyncio.shield(starting)
+        finally:
+            await asyncio.wait({starting})
 
     async def _unbind(self) -> None:
         # A server that never started keeps its ports, whoever forgets it.

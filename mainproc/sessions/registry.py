@@ -123,15 +123,16 @@ class Sessions:
         first = await self._first_frame(link)
         if first is None:
             return
-        if self.stopping:
-            await link.write(refusal(reasons.SHUTDOWN, "main stops"))
-            return
         token = parse_hello(first).token
         connection = self._kept(token, identity)
+        farewell = self._farewells.get(token, identity)
+        if self.stopping and connection is None:
+            # Who comes back to what still runs is not new.
+            await link.write(farewell or refusal(reasons.SHUTDOWN, "main stops"))
+            return
         serve: Callable[[AsyncLink], Awaitable[None]]
         if invitation is not None:
             first = invitation.introduce(first, again=connection)
-        farewell = self._farewells.get(token, identity)
         if connection is not None:
             serve = partial(connection.resume, first=first)
         elif farewell is not None:

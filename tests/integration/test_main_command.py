@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import signal
 import socket
@@ -316,6 +318,31 @@ async def test_all_addresses_or_none(taken: str) -> None:
                 pass
         async with mainproc.serve(IpcMain(), listen=free) as main:
             assert main.addresses == (free,)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_start_that_is_cancelled_leaves_nothing_behind(
+    turns: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "ipc.sock"
+    complaints: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    serving = mainproc.serve(IpcMain(), listen=f"unix:{path}")
+    starting = asyncio.ensure_future(serving.__aenter__())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    cancelled = starting.cancel()
+    await asyncio.wait([starting])
+    if not starting.cancelled():  # it was quicker
+        assert not cancelled or turns > 1
+        await serving.__aexit__(None, None, None)
+    assert not path.exists()
+    async with mainproc.serve(IpcMain(), listen=f"unix:{path}"):
+        pass
+    gc.collect()
+    assert not complaints
+    assert not caplog.records
 
 
 async def test_no_address_at_all() -> None:

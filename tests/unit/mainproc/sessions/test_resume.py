@@ -14,6 +14,7 @@ from renderer.wire import events, messages
 from renderer.wire.errors import Overloaded, RemoteProtocolError
 from renderer.wire.state import State
 from tests.support.leap import leap
+from tests.support.processes import PATIENCE
 from tests.unit.mainproc.page import Page, kept, main_with
 
 ANN, BOB = Identity("token", "ann"), Identity("token", "bob")
@@ -272,6 +273,47 @@ async def test_main_stops_without_waiting_for_who_is_away() -> None:
         await asyncio.wait_for(sessions.stop(5.0), 10)
         await asyncio.wait_for(gone.wait(), 10)
         assert contents.is_destroyed()
+
+
+async def test_who_comes_back_while_main_stops_gets_its_results() -> None:
+    ipc, begun, go_on = main_with(), asyncio.Event(), asyncio.Event()
+    sessions = Sessions(ipc)
+
+    @ipc.handle("slow")
+    async def _(event: Any) -> str:
+        begun.set()
+        await go_on.wait()
+        return "finished"
+
+    async with kept(ipc, sessions) as page:
+        reply = page.call("slow")
+        page.flush()
+        await begun.wait()
+        stopping = asyncio.ensure_future(sessions.stop(PATIENCE))
+        await page.lose_link()
+        page.come_back()
+        await page.is_confirmed()
+        go_on.set()
+        assert await reply == "finished"
+        await page.until(lambda: page.heard[-1][0] == "goodbye")
+        assert page.heard[-1][1][0] == pb.GOODBYE_REASON_SHUTDOWN
+        await stopping
+        assert not page.gaps
+
+
+async def test_who_comes_back_after_mains_goodbye_hears_all_of_it() -> None:
+    ipc = main_with()
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions) as page:
+        await page.lose_link()
+        page.contents.send("unheard")
+        await sessions.stop(0)
+        page.come_back()
+        await page.until(lambda: page.heard)
+        assert page.heard == [("goodbye", (pb.GOODBYE_REASON_SHUTDOWN, "main stops"))]
+        (ended,) = page.session.take_events()
+        assert isinstance(ended, events.Ended)
+        assert ended.missing == 1, "it is told what never came"
 
 
 # ---- sync messages outside the stream ------------------------------------------------
