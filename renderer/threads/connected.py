@@ -7,6 +7,8 @@ import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import repeat
+from math import inf
 from typing import Final, Self, Unpack
 
 from renderer import texts
@@ -167,7 +169,8 @@ class Connected(Channels):
 
     def _open(self, deadline: Deadline) -> Connection:
         patience: ThreadPatience | None = None
-        for limit in attempts():
+        # Of one that was spawned main takes a single session, be it begun ever so late.
+        for limit in repeat(inf) if self._settings.spawned else attempts():
             connection, dispatcher = self._start()
             # Only now: the first may have had to load grpc, which is not main's fault.
             patience = patience or self._patience(deadline)
@@ -179,9 +182,8 @@ class Connected(Channels):
                     connection.wait_opened(Deadline(min(limit, left)))
             finally:
                 self._attempt = None
-                if not connection.opened:
-                    connection.cut()
-            if connection.opened:
+                in_vain = connection.give_up_opening()
+            if not in_vain:
                 return self._opened(connection, dispatcher)
             patience.pause(connection.error)
         raise AssertionError  # they have no end

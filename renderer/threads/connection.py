@@ -116,6 +116,7 @@ class Connection:
         self._dispatcher = dispatcher
         self._hooks = hooks
         self._closing = False  # it was us who ended it
+        self._verdict = threading.Lock()  # is it open, or was it given up?
         self._broken: IpcError | None = None  # how the last link has ended
         self._links = Links(carrier, settings, self.exchange)
         self._reconnecting = Reconnecting(
@@ -325,8 +326,7 @@ class Connection:
         match event:
             case events.Acked():
                 self.exchange.acked()
-            case events.Opened():
-                self.opened = True
+            case events.Opened() if self._is_wanted():
                 self._reconnecting.welcomed()
                 self.exchange.acked()
                 self.exchange.turned()
@@ -347,6 +347,12 @@ class Connection:
                 self._ended(event)
             case _:
                 pass  # replies and arrivals are the reader's
+
+    def _is_wanted(self) -> bool:
+        """Take note of a Welcome, unless nobody waits for it any more."""
+        with self._verdict:
+            self.opened |= not self._closing
+        return self.opened
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
         if not self.opened:
@@ -433,6 +439,15 @@ class Connection:
     def cut(self) -> None:
         """End the link now, and begin none any more."""
         self._links.cut()
+
+    def give_up_opening(self) -> bool:
+        """Cut it, and hear no Welcome any more; return False if it was heard."""
+        with self._verdict:
+            if self.opened:
+                return False
+            self._closing = True
+        self.cut()
+        return True
 
     def wait_opened(self, deadline: Deadline) -> bool:
         """Wait until Welcome is in or will not come; False if the time is over."""

@@ -70,7 +70,7 @@ def sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @asynccontextmanager
 async def serving(ipc: IpcMain | None = None) -> AsyncIterator[MainProcess]:
     """Serve nobody but what is spawned."""
-    async with mainproc.serve(ipc or IpcMain(), listen=()) as main:
+    async with mainproc.serve(ipc or IpcMain(), listen=(), grace=PATIENCE) as main:
         yield main
 
 

@@ -14,12 +14,20 @@ from renderer import (
     Overloaded,
 )
 from renderer.carrier import LinkBroken
+from renderer.deadline import Deadline
 from renderer.settings import ThreadSettings
+from renderer.threads.connection import Connection
 from renderer.wire import reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
 from tests.support.leap import leap_over_deadlines
-from tests.support.memory import MemoryMain, MemoryRenderer, Receiver
+from tests.support.memory import (
+    Heard,
+    MemoryLink,
+    MemoryMain,
+    MemoryRenderer,
+    Receiver,
+)
 from tests.support.processes import PATIENCE
 
 
@@ -175,6 +183,54 @@ def test_a_link_that_is_swallowed_is_not_waited_for(
     monkeypatch.setattr("renderer.threads.connected.attempts", lambda: [0.01, PATIENCE])
     assert ipc.connect().is_connected()
     assert main.ways_closed(1) == 1
+
+
+def test_a_welcome_that_comes_as_it_is_given_up_is_too_late(
+    main: MemoryMain, ipc: MemoryRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, cut, late = main.take, MemoryLink.cut, list[tuple[Receiver, bytes]]()
+
+    def hears_the_first_late(arriving: Receiver, frame: bytes) -> None:
+        if late:
+            take(arriving, frame)
+        else:
+            late.append((arriving, frame))
+
+    def cut_behind_welcome(link: MemoryLink) -> None:
+        if not main.closed:
+            take(*late[0])
+        cut(link)
+        main.ways_closed(1)  # by then the renderer has read it all
+
+    monkeypatch.setattr(main, "take", hears_the_first_late)
+    monkeypatch.setattr(MemoryLink, "cut", cut_behind_welcome)
+    monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
+    monkeypatch.setattr("renderer.threads.connected.attempts", lambda: [0.01, PATIENCE])
+    ends = Heard()
+    ipc.on_disconnect(lambda: ends.put("disconnected"))
+    assert ipc.connect().is_connected()
+    ipc.send("x", 1)
+    assert main.hear() == ("x", [1])
+    assert ends.empty()
+
+
+def test_a_spawned_one_makes_no_second_attempt(
+    main: MemoryMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its token is good for one session, which a slow main may have begun already."""
+    limits: list[float] = []
+    wait_opened = Connection.wait_opened
+
+    def wait(connection: Connection, deadline: Deadline) -> bool:
+        limits.append(deadline.left or 0.0)
+        return len(limits) > 1 and wait_opened(connection, deadline)
+
+    monkeypatch.setattr(Connection, "wait_opened", wait)
+    monkeypatch.setenv("ELECTRON_IPC_ADDRESS", "unix:/main")
+    monkeypatch.setenv("ELECTRON_IPC_TOKEN", "one-time")
+    with MemoryRenderer(main, address=None, connect_timeout=PATIENCE) as ipc:
+        ipc.connect()
+    assert limits[1] > PATIENCE / 2
 
 
 @pytest.mark.parametrize(
