@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.processes import run_python
+from tests.support.processes import PATIENCE, run_python
 
 MAIN = """
     import array, asyncio, datetime, re
@@ -107,9 +107,18 @@ def environment(address: str) -> dict[str, str]:
     return {**os.environ, "ELECTRON_IPC_ADDRESS": address}
 
 
+def patient(name: str, *words: str) -> tuple[str, ...]:
+    """Return a client command that waits for main as long as that may take.
+
+    Where its words say how long, they win.
+    """
+    return (name, f"--connect-timeout={PATIENCE:g}", *words)
+
+
 def client(address: str, *words: str, **options: Any) -> tuple[int, str, str]:
     """Run a client command to its end; return exit code, output and errors."""
-    return run_python("-m", "mainproc", *words, env=environment(address), **options)
+    command = ("-m", "mainproc", *patient(*words))
+    return run_python(*command, env=environment(address), **options)
 
 
 def clients(address: str, *commands: Sequence[str]) -> list[tuple[int, str, str]]:
@@ -121,7 +130,7 @@ def clients(address: str, *commands: Sequence[str]) -> list[tuple[int, str, str]
 @contextmanager
 def running_client(address: str, *words: str) -> Generator[subprocess.Popen[str]]:
     """Run a client command while the block runs."""
-    command = [sys.executable, "-m", "mainproc", *words]
+    command = [sys.executable, "-m", "mainproc", *patient(*words)]
     with subprocess.Popen(
         command,
         env=environment(address),

@@ -24,6 +24,7 @@ from tests.integration.cli_support import (
     client,
     clients,
     environment,
+    patient,
     running_client,
 )
 from tests.support.memory import MemoryMain, served
@@ -275,8 +276,9 @@ def test_130_for_ctrl_c(main: RunningMain, page: IpcRenderer) -> None:
 def test_a_result_that_cannot_be_written(
     main: RunningMain, where: str, code: int, text: str
 ) -> None:
+    words = patient("invoke", "echo")
     done = subprocess.run(
-        ["sh", "-c", f'exec "$0" -m mainproc invoke echo {where}', sys.executable],
+        ["sh", "-c", f'exec "$0" -m mainproc "$@" {where}', sys.executable, *words],
         env=environment(main.address),
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import renderer
 from mainproc.cli import main as command
 from mainproc.clients.json_values import FORMS
-from tests.integration.cli_support import environment
+from tests.integration.cli_support import environment, patient
 from tests.integration.conftest import Write
 from tests.support.processes import (
     PATIENCE,
@@ -28,6 +28,8 @@ from tests.support.processes import (
 )
 
 COMMANDS = ["demo", "invoke", "listen", "run", "send", "send-sync"]
+LONG_ENOUGH = "5.5"
+"""Seconds: a doubt comes after one, and the end not before that, whatever pauses."""
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "mainproc")
 
 
@@ -140,7 +142,9 @@ def on_a_terminal(address: str, *words: str) -> tuple[int, str, str]:
 
 def test_a_listener_tells_people_that_it_listens(write: Write) -> None:
     with running_main(write("main.py", GREETING)) as main:
-        code, out, shown = on_a_terminal(main.address, "listen", "x", "--count=1")
+        code, out, shown = on_a_terminal(
+            main.address, *patient("listen", "x", "--count=1")
+        )
     assert (code, out) == (0, '{"channel": "x", "args": [1]}\n')
     assert noteworthy(shown) == (
         f"mainproc: listening for 'x'; connected to {main.address}, as renderer 1; "
@@ -149,14 +153,16 @@ def test_a_listener_tells_people_that_it_listens(write: Write) -> None:
 
 
 def test_people_are_told_that_it_takes_a_while() -> None:
-    words = ("invoke", "x", "--connect-timeout", "2")
+    words = ("invoke", "x", "--connect-timeout", LONG_ENOUGH)
     code, out, shown = on_a_terminal("127.0.0.1:1", *words)
     assert (code, out) == (3, "")
     waiting, error, why = shown.splitlines()
     assert waiting == (
         "mainproc: no answer from a main process at 127.0.0.1:1 yet; waiting"
     )
-    assert error.startswith("mainproc: no main process at 127.0.0.1:1 after 2 s")
+    assert error.startswith(
+        f"mainproc: no main process at 127.0.0.1:1 after {LONG_ENOUGH} s"
+    )
     assert why.startswith("mainproc: the last attempt: UNAVAILABLE: ")
     assert "Connection refused" in why
 

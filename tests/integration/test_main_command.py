@@ -25,7 +25,7 @@ from mainproc.program import runner
 from tests.integration.conftest import Write
 from tests.integration.main_support import ask
 from tests.support.ports import reserved
-from tests.support.processes import PATIENCE, run_python, running_main
+from tests.support.processes import PATIENCE, noteworthy, run_python, running_main
 
 ANSWERING = """
     import sys
@@ -147,7 +147,7 @@ def test_a_script_alone(write: Write) -> None:
         assert ask(address, "who") == ["__main__", ["argument"]]
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
-        assert process.stderr.read() == ""
+        assert noteworthy(process.stderr.read()) == ""
 
 
 def test_the_script_is_the_main_module_for_good(write: Write) -> None:

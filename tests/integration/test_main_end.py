@@ -44,7 +44,7 @@ def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) ->
     main_py = write("main.py", SLOW)
     go = main_py.with_name("go")
     os.mkfifo(go)
-    with running_main(main_py) as running:
+    with running_main(main_py, "--grace", f"{PATIENCE:g}") as running:
         with grpc.insecure_channel(running.address) as channel:
             frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
             message = pb.Message.FromString(messages.call(1, "slow", ()).data)
@@ -105,7 +105,8 @@ def test_a_held_main_ends_after_the_grace(write: Write) -> None:
 
 
 def test_a_second_signal_ends_a_held_main_at_once(write: Write) -> None:
-    with running_main(write("held.py", HELD)) as main, held_by(main):
+    held, grace = write("held.py", HELD), f"{PATIENCE:g}"
+    with running_main(held, "--grace", grace) as main, held_by(main):
         main.process.send_signal(signal.SIGINT)
         main.process.send_signal(signal.SIGTERM)
         _, err = main.process.communicate(timeout=PATIENCE)

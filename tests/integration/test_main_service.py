@@ -24,6 +24,8 @@ from tests.integration.main_support import (
     send_sync,
     serving,
 )
+from tests.support.leap import leap
+from tests.support.processes import PATIENCE
 
 OK = grpc.StatusCode.OK
 
@@ -102,7 +104,7 @@ async def test_a_cancelled_link_is_a_cut() -> None:
         await started.wait()
         (contents,) = ipc.web_contents
         page.link.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await cancelled.wait()
             await done.wait()
         assert contents.is_destroyed()
@@ -458,18 +460,22 @@ async def test_sending_from_threads_while_it_serves() -> None:
 
 
 async def test_deadline_of_a_call_on_the_stream() -> None:
-    ipc, ended = IpcMain(), asyncio.Event()
+    ipc, begun, ended = IpcMain(), asyncio.Event(), asyncio.Event()
 
     @ipc.handle("x")
     async def _(event: Any) -> None:
+        begun.set()
         try:
             await asyncio.Future()
         finally:
             ended.set()
 
     async with serving(ipc) as (_main, channel), raw_page(channel) as page:
+        await page.write(messages=[call(1, "x", timeout=3600.0)])
+        await begun.wait()
+        leap(3600)
         with pytest.raises(IpcTimeout):
-            await page.invoke("x", timeout=0.02)
+            await page.reply(1)
         await ended.wait()
         await page.write(messages=[call(2, "x")])
         await page.write(messages=[pb.Message(id=2, cancel=pb.Cancel())])

@@ -21,6 +21,7 @@ from tests.integration.main_support import (
     serving,
     sync_request,
 )
+from tests.support.processes import PATIENCE
 from tests.support.waiting import TIMEOUTS
 
 
@@ -124,7 +125,7 @@ async def test_after() -> None:
         await page.until(lambda: len(ran) == 2)
         assert not reply.done()
         await page.write(messages=[event("event", 3)])
-        response = await asyncio.wait_for(reply, 10)
+        response = await asyncio.wait_for(reply, PATIENCE)
         assert [item.int_value for item in response.value.items] == [1, 2, 3]
         await page.until(lambda: page.events() == [("on the stream", [])])
 
@@ -173,7 +174,7 @@ async def test_a_session_that_ends_while_its_sync_message_waits() -> None:
             await page.until(lambda: kept and ipc.web_contents[0].work.calls)
             token_calls = ipc.web_contents[0].work.calls
             await page.until(lambda: len(token_calls) == 2)
-        codes = await asyncio.wait_for(asyncio.gather(*replies), 10)
+        codes = await asyncio.wait_for(asyncio.gather(*replies), PATIENCE)
         assert codes == [grpc.StatusCode.ABORTED] * 2
         assert kept[0].cancelled
         await other.close()

@@ -14,7 +14,7 @@ from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain, Limits, serve
 from tests.electron.faces import FACES, Face, Page, opened
 from tests.faults.proxy import Proxy
-from tests.integration.main_support import RawPage, raw_page, send_sync, serving
+from tests.integration.main_support import RawPage, event, raw_page, send_sync, serving
 from tests.support.observers import Recorder
 from tests.support.waiting import until
 
@@ -169,12 +169,11 @@ async def test_a_renderer_that_sends_too_much() -> None:
     ipc.observe(recorder)
 
     @ipc.on("x")
-    async def _(event: object) -> None:
+    async def _(_: object) -> None:
         await gate.wait()
 
     async with serving(ipc) as (_main, channel), raw_page(channel) as page:
-        for _i in range(3):
-            await page.send("x")
+        await page.write(messages=3 * [event("x")])  # however long a second takes
         await until(lambda: recorder.of("overloaded"))
         gate.set()
     assert recorder.of("overloaded") == [("in", "", "wait")]

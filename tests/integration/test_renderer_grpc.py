@@ -31,8 +31,10 @@ from renderer import (
     RemoteError,
     ReplyNeverSent,
 )
+from renderer.carrier import LinkBroken
 from renderer.wire import events, messages
 from renderer.wire.limits import Limits
+from tests.support.leap import leap_once_refused
 from tests.support.memory import Heard, MemoryMain, served
 from tests.support.ports import reserved
 from tests.support.processes import PATIENCE, RunningMain, running_main
@@ -147,8 +149,7 @@ def test_a_main_that_comes_up_late_is_noticed(script: Path) -> None:
             ipc.close()
 
 
-@pytest.mark.slow
-def test_no_main_at_all() -> None:
+def test_no_main_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     with reserved() as address:
         ipc = IpcRenderer(address, connect_timeout=0.2)
         for use in (ipc.connect, lambda: ipc.send("x"), ipc.wait):
@@ -157,9 +158,9 @@ def test_no_main_at_all() -> None:
             assert closed.value.outcome == "not-sent"
         with pytest.raises(ConnectionClosed, match="no main process at"):
             IpcRenderer(address, connect_timeout=0.2).send_sync("x")
-        # Long enough for an attempt to fail.
+        leap_once_refused(LinkBroken, PATIENCE, monkeypatch)
         with pytest.raises(ConnectionClosed, match="no main process at") as closed:
-            ipc.connect(connect_timeout=2.0)
+            ipc.connect(connect_timeout=PATIENCE)
         assert "Connection refused" in closed.value.__notes__[0]
 
 

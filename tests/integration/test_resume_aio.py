@@ -42,6 +42,8 @@ async def proxy(main: MainProcess) -> AsyncIterator[Proxy]:
 @pytest.fixture
 async def ipc(proxy: Proxy) -> AsyncIterator[IpcRenderer]:
     async with IpcRenderer(proxy.address, dead_after=2.0) as ipc:
+        # Before its answer to Welcome is there, main would not keep it.
+        assert await ipc.invoke("add", 0, 1) == 1
         yield ipc
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from renderer import IpcRenderer, RemoteError
 from tests.integration.conftest import Write
-from tests.support.processes import PATIENCE, run_python, running_main
+from tests.support.processes import PATIENCE, noteworthy, run_python, running_main
 
 
 def test_in_a_loop_of_somebody_elses(write: Write) -> None:
@@ -96,7 +96,7 @@ def test_exiting_in_a_listener_ends_main_in_order(
             assert page.wait(PATIENCE), "main has said goodbye"
         out, err = main.process.communicate(timeout=PATIENCE)
     assert main.process.returncode == code
-    assert (out, err) == ("leaving\n", "enough\n" if code == 1 else "")
+    assert (out, noteworthy(err)) == ("leaving\n", "enough\n" if code == 1 else "")
 
 
 def test_exiting_in_a_program_that_serves_ends_the_program(write: Write) -> None:

@@ -10,10 +10,13 @@ import pytest
 from mainproc import IpcMain, security
 from mainproc.security import Credentials, Identity
 from renderer import TLS, AccessDenied, ConnectionClosed
+from renderer.carrier import HungUp
+from tests.integration.cli_support import patient
 from tests.integration.conftest import Write
 from tests.integration.security_support import (
     EVERY_WAY,
     RIGHT,
+    SOON,
     Ask,
     by_asyncio,
     by_threads,
@@ -22,11 +25,10 @@ from tests.integration.security_support import (
     token_file,
 )
 from tests.support.certificates import Authority, Pair
+from tests.support.leap import leap_once_refused
 from tests.support.processes import run_python, running_main
 
 BOTH = pytest.mark.parametrize("ask", [by_threads, by_asyncio])
-LONG_ENOUGH = 3.0
-"""Seconds within which a handshake fails on any machine; all of them are waited for."""
 
 
 class World(NamedTuple):
@@ -111,11 +113,10 @@ async def test_encrypting_where_main_does_not(world: World, ask: Ask) -> None:
 
 
 @BOTH
-@pytest.mark.slow
 async def test_not_encrypting_where_main_does(
     world: World, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.integration.security_support.SOON", LONG_ENOUGH)
+    leap_once_refused(HungUp, SOON, monkeypatch)
     async with serving(tls=world.main) as address:
         with pytest.raises(ConnectionClosed, match="hangs up: it may want TLS"):
             await ask(address)
@@ -160,12 +161,11 @@ async def test_the_name_in_a_certificate_is_the_identity(
 
 
 @BOTH
-@pytest.mark.slow
 @pytest.mark.parametrize("which", ["none", "of others"])
 async def test_without_one_of_ours_nobody_comes_in(
     world: World, ask: Ask, which: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.integration.security_support.SOON", LONG_ENOUGH)
+    leap_once_refused(HungUp, SOON, monkeypatch)
     tls = TLS(world.ours.ca)
     if which == "of others":
         tls = shown(world, world.theirs.sign("kiosk"))
@@ -242,7 +242,7 @@ def test_the_commands(world: World, write: Write) -> None:
         *("--tls-client-ca", str(mutual.client_ca)),
     ]
     with running_main(write("main.py", WHO), *options) as main:
-        ask = ("-m", "mainproc", "invoke", "--main", main.address, "who")
+        ask = ("-m", "mainproc", *patient("invoke", "--main", main.address, "who"))
         ours = ("--tls-ca", str(world.ours.ca))
         kiosk = ("--tls-cert", str(pair.cert), "--tls-key", str(pair.key))
         assert run_python(*ask, *ours, *kiosk) == (0, '"certificate:kiosk"\n', "")

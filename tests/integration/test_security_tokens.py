@@ -19,6 +19,7 @@ from mainproc import IpcMain
 from mainproc.security import Credentials, Identity
 from mainproc.security.authenticator import Unauthenticated
 from renderer import AccessDenied, ConnectionClosed, aio
+from tests.integration.cli_support import patient
 from tests.integration.conftest import Write
 from tests.integration.main_support import RawPage, sync_request
 from tests.integration.security_support import (
@@ -286,7 +287,7 @@ def test_the_commands(write: Write, tmp_path: Path) -> None:
     other.touch(mode=0o600)
     other.write_text("x" * 30)
     with running_main(write("main.py", WHO), "--token-file", str(tokens)) as main:
-        ask = ("-m", "mainproc", "invoke", "--main", main.address)
+        ask = ("-m", "mainproc", *patient("invoke", "--main", main.address))
         told = run_python(*ask, "--token-file", tokens, "who")
         assert told == (0, '"token:left"\n', "")
         for words in ((), ("--token-file", str(other))):

@@ -86,13 +86,13 @@ def log_of(main: RunningMain) -> str:
 
 WARNING = "no answer from a main process at {} yet; waiting\n"
 NO_MAIN = (
-    "no main process at {} after 1.5 s; "
+    "no main process at {} after 5.5 s; "
     "start one with 'mainproc run main.py' or set ELECTRON_IPC_ADDRESS"
 )
 IMPATIENT_PAGE = """
     from renderer import ipc
 
-    ipc.connect(connect_timeout=1.5)
+    ipc.connect(connect_timeout=5.5)  # the warning comes after 1 s, and before the end
 """
 
 

@@ -10,6 +10,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from renderer.patience import Patience
+from renderer.wire.errors import IpcError
+
 if TYPE_CHECKING:
     import pytest
 
@@ -28,3 +31,17 @@ def leap_over_deadlines(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(
         "renderer.deadline.monotonic", lambda: time.monotonic() + seconds
     )
+
+
+def leap_once_refused(
+    kind: type[IpcError], seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Have so many seconds pass for renderers when an attempt to connect fails so."""
+    next_pause = Patience.next_pause
+
+    def leaping(patience: Patience, error: IpcError | None) -> float:
+        if isinstance(error, kind):
+            leap_over_deadlines(seconds, monkeypatch)
+        return next_pause(patience, error)
+
+    monkeypatch.setattr(Patience, "next_pause", leaping)

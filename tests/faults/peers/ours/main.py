@@ -101,6 +101,11 @@ def _(event: IpcMainInvokeEvent, n: int) -> int:
     return n
 
 
+@ipc.handle("known")
+def _(_: IpcMainInvokeEvent) -> None:
+    """Answers a renderer whose session is confirmed, by this very call."""
+
+
 @ipc.on("sync")
 def _(event: IpcMainEvent, n: int) -> None:
     _note("arrived", event.sender, stream="sync", n=n)

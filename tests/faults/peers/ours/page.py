@@ -13,6 +13,7 @@ from typing import Any
 
 from renderer import IpcRenderer
 from tests.bench.obeying import obey_blocking
+from tests.bench.programs import PATIENCE
 from tests.faults.history import Recorder
 from tests.faults.pace import PAUSE_S, bursts, is_call
 from tests.faults.peers.ours.notes import OPTIONS, SYNC_TIMEOUT_S, Notes
@@ -64,6 +65,8 @@ def main(address: str, name: str, file: str, seed: str) -> None:
     ipc = IpcRenderer(address, title=name, **OPTIONS)
     notes = Notes(Recorder(file), name, ipc)
     with ipc.connect():
+        # A session that is cut before main has heard from it again is not kept.
+        ipc.invoke("known").result(PATIENCE)
         page = Page(ipc, notes, random.Random(seed))
         obey_blocking({"send": page.send})
 

@@ -60,6 +60,8 @@ async def main(address: str, name: str, file: str, seed: str) -> None:
     ipc = IpcRenderer(address, title=name, **OPTIONS)
     notes = Notes(Recorder(file), name, ipc)
     async with ipc:
+        # A session that is cut before main has heard from it again is not kept.
+        await ipc.invoke("known")
         page = Page(ipc, notes, random.Random(seed))
         await obey({"send": page.send})
 
