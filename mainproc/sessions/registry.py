@@ -13,7 +13,7 @@ from mainproc.home import Home
 from mainproc.sessions.aside import Read, is_large, read_aside
 from mainproc.sessions.connection import Connection
 from mainproc.sessions.farewells import Farewells
-from mainproc.sessions.unary import SessionGone, UnaryCall
+from mainproc.sessions.unary import NotBegun, SessionGone, UnaryCall
 from mainproc.web_contents import WebContents
 from renderer.wire import messages, reasons
 from renderer.wire.errors import (
@@ -274,7 +274,8 @@ class Sessions:
         identity: Identity | None,
     ) -> tuple[WebContents, UnaryCall]:
         if self.stopping:
-            raise ConnectionClosed("main stops", "not-sent")
+            stops = ConnectionClosed if request.token else NotBegun
+            raise stops("main stops", "not-sent")
         if not request.token:
             if request.messages:  # nobody counts them
                 raise RemoteProtocolError("messages beside it need a session")

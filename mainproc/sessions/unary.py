@@ -8,7 +8,7 @@ from typing import Final, final
 
 from mainproc.calls import SyncCall
 from mainproc.home import Home
-from renderer.wire.errors import IpcError, IpcTimeout
+from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout
 from renderer.wire.metadata import NO_METADATA, Metadata
 from renderer.wire.parcel import Parcel
 from renderer.wire.values import Default
@@ -18,6 +18,16 @@ _REMEMBERED: Final = 16
 
 class SessionGone(IpcError):
     """The session that a sync message belongs to is over, or never was."""
+
+    status = "ABORTED"
+
+
+class NotBegun(ConnectionClosed):
+    """Main stops, and a sync message without a session was not begun.
+
+    The status is what says that it may be sent again, to the next main: behind
+    UNAVAILABLE, everything may have happened.
+    """
 
     status = "ABORTED"
 

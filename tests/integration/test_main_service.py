@@ -326,6 +326,11 @@ async def test_newcomers_are_turned_away_while_main_stops() -> None:
         assert late.goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
         with pytest.raises(aio.AioRpcError) as caught:
             await send_sync(page, "x")
+        # Not UNAVAILABLE, which says nothing of what was done.
+        assert caught.value.code() is grpc.StatusCode.ABORTED
+        assert caught.value.details() == "main stops"
+        with pytest.raises(aio.AioRpcError) as caught:
+            await send_sync(page, "x", token=page.frames[0].welcome.token)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         go.set()
         await page.until(lambda: page.goodbye)

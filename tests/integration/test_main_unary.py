@@ -11,10 +11,13 @@ from grpc import aio
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain, NoListener, ReplyNeverSent
+from mainproc.sessions import Sessions
+from renderer import IpcRenderer
 from renderer.wire import messages
 from renderer.wire.limits import Limits
 from tests.integration.main_support import (
     RawPage,
+    call,
     event,
     raw_page,
     send_sync,
@@ -260,3 +263,39 @@ async def test_bytes_that_wait_are_bounded() -> None:
         assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
         answer = await send_sync(page, "x", bytes(500), token=token)
         assert answer.value.int_value == 500
+
+
+async def test_a_one_shot_that_meets_a_stopping_main_waits_for_the_next(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, turned_away = f"unix:{tmp_path}/ipc.sock", asyncio.Event()
+    begin = Sessions._begin  # noqa: SLF001
+
+    def tell(*args: Any) -> Any:
+        turned_away.set()
+        return begin(*args)
+
+    monkeypatch.setattr(Sessions, "_begin", tell)
+    first, second, go = IpcMain(), IpcMain(), asyncio.Event()
+
+    @first.handle("slow")
+    async def _(event: Any) -> None:
+        await go.wait()
+
+    first.on("who", lambda event: pytest.fail("it stops"))
+    second.on("who", lambda event: setattr(event, "return_value", "the second"))
+    one_shot = IpcRenderer(address, connect_timeout=PATIENCE)
+    async with serving(first, address) as (main, channel), raw_page(channel) as page:
+        await page.write(messages=[call(1, "slow")])
+        await page.until(lambda: first.web_contents[0].work.calls)
+        stopping = asyncio.ensure_future(main.stop(PATIENCE))
+        await page.until(lambda: main._sessions.stopping)  # noqa: SLF001
+        answer = asyncio.ensure_future(asyncio.to_thread(one_shot.send_sync, "who"))
+        await asyncio.wait_for(turned_away.wait(), PATIENCE)
+        go.set()
+        await page.until(lambda: page.goodbye)
+        await page.write(goodbye=pb.Goodbye())
+        await stopping
+    async with serving(second, address):
+        assert await answer == "the second"
+    one_shot.close()
