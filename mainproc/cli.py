@@ -57,8 +57,21 @@ To complete commands and options in bash (or zsh, or fish):
 """
 
 
+class _Commands(click.Group):
+    """Ends quietly by Ctrl-C, whenever it comes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(client.INTERRUPTED)
+
+
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"]}, help=_HELP, epilog=_EPILOG
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=_HELP,
+    epilog=_EPILOG,
 )
 @click.version_option(package_name="electron-ipc", prog_name="mainproc")
 def main() -> None:
@@ -165,8 +178,6 @@ def run(
             run_main(ipc, Settings(addresses_of(DEFAULT_ADDRESS)))
     except script.ScriptFailed:
         sys.exit(client.FAILED)
-    except KeyboardInterrupt:
-        sys.exit(client.INTERRUPTED)
     except FileNotFoundError as error:
         raise click.UsageError(str(error)) from None
     except IpcError as error:
@@ -193,7 +204,4 @@ def demo(ctx: click.Context, address: str | None) -> None:
         return
     from mainproc import demo
 
-    try:
-        sys.exit(demo.run())
-    except KeyboardInterrupt:
-        sys.exit(client.INTERRUPTED)
+    sys.exit(demo.run())

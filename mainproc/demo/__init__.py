@@ -38,8 +38,8 @@ def _run_both(environment: dict[str, str]) -> int:
 
 def _start(role: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mainproc.demo.labelled", role]
-    # Ctrl-C is for this process, which ends them. Should it die without: main ends
-    # with its standard input, and the page with main.
+    # Ctrl-C is for this process, which ends them. Should it die without, or be told
+    # before it has taken note of them: they end with their standard input.
     return subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, start_new_session=True
     )

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
 from mainproc.program import runner
 
 _HERE: Final = Path(__file__).parent
+_INTERRUPTED: Final = 130
 _WIDTH: Final = len("renderer")
 
 
@@ -44,9 +46,21 @@ def main(role: str) -> None:
         runner.overrides["exit_with_stdin"] = True
         arguments = ["mainproc", "run", str(_HERE / "main.py")]
     else:
+        _end_with_standard_input()
         arguments = ["renderer", str(_HERE / "page.py")]
     sys.argv = arguments
     runpy.run_module(arguments[0], run_name="__main__")
+
+
+def _end_with_standard_input() -> None:
+    """Wait for no main process when there is nobody left who could start it."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(_INTERRUPTED)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -215,3 +215,29 @@ def test_a_demo_that_is_killed_leaves_nothing_behind() -> None:
         process.stdout.readline()
         process.kill()
         process.communicate(timeout=PATIENCE)  # nobody has its pipe any more
+
+
+def test_a_page_of_a_demo_that_is_gone_does_not_wait_for_its_main(
+    tmp_path: Path,
+) -> None:
+    """Ctrl-C may come between the start of a process and the note of it."""
+    words = [sys.executable, "-m", "mainproc.demo.labelled", "renderer"]
+    address = {"ELECTRON_IPC_ADDRESS": f"unix:{tmp_path}/ipc.sock"}
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **address},
+    ) as process:
+        assert noteworthy(process.communicate(timeout=PATIENCE)[1]) == ""
+        assert process.returncode == 130
+
+
+def test_ctrl_c_before_a_command_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mainproc.cli._fill_standard_files", interrupted)
+    result = CliRunner().invoke(command, ["demo"])
+    assert (result.exit_code, result.output) == (130, "")
