@@ -9,7 +9,6 @@ import pytest
 from grpc import aio
 
 from electron_ipc.v1 import ipc_pb2 as pb
-from mainproc import IpcMain
 from mainproc.security import Credentials
 from renderer.wire.limits import Limits
 from tests.hostile.house import Intruder, bearer, call, echoing, hostile_house
@@ -55,8 +54,8 @@ async def test_one_that_nobody_knows(headers: Any, first: bytes) -> None:
 
 
 async def test_one_that_shows_nothing_and_says_nothing() -> None:
-    ipc = IpcMain(limits=Limits(hello_timeout=2.0))
-    async with hostile_house(ipc, authenticate=known) as house:
+    async with hostile_house(authenticate=known) as house:
+        house.ipc.limits = Limits(hello_timeout=0.05)  # the neighbour is in already
         stranger = Intruder(house.channel)
         await house.neighbour.is_served()
         assert await stranger.code() is UNAUTHENTICATED

@@ -11,13 +11,15 @@ from mainproc import IpcMain
 from renderer.wire.limits import Limits
 from tests.hostile.house import OK, echoing, event, hostile_house, intruded
 
+SHORT = Limits(hello_timeout=0.05)
 HELLO = pb.StreamRequest(hello=pb.Hello())
 
 
 async def test_no_hello() -> None:
-    ipc = IpcMain(limits=Limits(hello_timeout=2.0))
-    async with intruded(ipc, silent=True) as intruder:
-        await intruder.refused("no hello in time")
+    async with hostile_house() as house:
+        house.ipc.limits = SHORT  # not for the neighbour, who is in already
+        async with house.intruder(silent=True) as intruder:
+            await intruder.refused("no hello in time")
 
 
 def test_no_hello_is_waited_for_ten_seconds() -> None:

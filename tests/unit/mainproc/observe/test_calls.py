@@ -23,7 +23,9 @@ from mainproc.sessions import Sessions
 from mainproc.sessions.unary import SessionGone
 from renderer.wire import messages
 from renderer.wire.metadata import Metadata
+from tests.support.leap import leap
 from tests.support.observers import Recorder
+from tests.support.waiting import until
 from tests.unit.mainproc.page import Page, connected, main_with
 
 
@@ -128,8 +130,12 @@ async def test_time_that_is_over() -> None:
     ipc, recorder = observed()
     ipc.handle("x", wait_for_ever)
     async with connected(ipc) as page:
+        reply = page.call("x", timeout=3600)
+        page.flush()
+        await page.until(lambda: recorder.calls)
+        leap(3600)
         with pytest.raises(IpcTimeout):
-            await page.invoke("x", timeout=0.001)
+            await reply
     assert recorder.of("ended") == [("x", "timeout", "TIMEOUT")]
 
 
@@ -191,8 +197,11 @@ async def test_a_one_shot() -> None:
 async def test_a_one_shot_whose_time_is_over() -> None:
     ipc, recorder = observed()
     ipc.on("x", wait_for_ever)
+    sending = asyncio.ensure_future(Sessions(ipc).send_sync(request("x"), 3600))
+    await until(lambda: recorder.calls)
+    leap(3600)
     with pytest.raises(IpcTimeout):
-        await Sessions(ipc).send_sync(request("x"), 0.001)
+        await sending
     assert recorder.of("ended") == [("x", "timeout", "TIMEOUT")]
 
 
