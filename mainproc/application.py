@@ -138,10 +138,13 @@ class App:
     def exit(self, error: SystemExit) -> bool:
         """Quit because a listener or handler called `sys.exit` (@private).
 
+        One that does while the application quits changes the exit code.
+
         Returns:
             Whether there is a `mainproc.run` to end.
         """
-        mains = [main for main in self._mains if main.ends_process]
+        served = (*self._mains, *self._leaving)
+        mains = [main for main in served if main.ends_process]
         code = error.code
         if mains and not isinstance(code, int | None):
             sys.stderr.write(f"{code}\n")
@@ -208,5 +211,6 @@ def _ignore(_: object) -> None:
 
 app: Final = App()
 """The application of this process."""
+emitter.leave = app.exit
 
 __all__ = ("App", "AppEvent", "app")

@@ -18,7 +18,10 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 _RAISED: Final = (Exception, asyncio.CancelledError)
 """What a plain function may raise: one that looks at a cancelled future lets that out,
-and it must not end what the event is about. SystemExit ends main."""
+and it must not end what the event is about."""
+
+leave: Callable[[SystemExit], bool] | None = None
+"""Ends the application in order, if there is one whose process is ours to end."""
 
 _tasks: Final[set[asyncio.Task[None]]] = set()
 """What `async def` listeners still do: the loop itself holds tasks weakly."""
@@ -99,6 +102,9 @@ def call(
     """Call one listener; return its task, if it is an `async def`."""
     try:
         result = listener(*args)
+    except SystemExit as error:
+        _leave(error)
+        return None
     except _RAISED as error:
         _log(event, error)
         return None
@@ -113,8 +119,15 @@ def call(
 async def _finish(event: str, running: Awaitable[object]) -> None:
     try:
         await running
+    except SystemExit as error:
+        _leave(error)
     except Exception as error:
         _log(event, error)
+
+
+def _leave(error: SystemExit) -> None:
+    if leave is None or not leave(error):
+        raise error  # a program of its own: that ends as Python ends programs
 
 
 def _log(event: str, error: BaseException) -> None:

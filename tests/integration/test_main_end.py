@@ -65,6 +65,60 @@ def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) ->
     assert heard[-1].goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
 
 
+EXITING = """
+    import asyncio, sys
+    from mainproc import app, ipc
+
+    stopping = asyncio.Event()
+    app.on("before-quit", stopping.set)
+    ipc.on("x", lambda event: print("begun", flush=True))
+
+    def leave(*_):
+        sys.exit(5)
+
+    async def leave_later(*_):
+        await stopping.wait()
+        sys.exit(5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("reason", "signalled"),
+    [
+        ('app.on("before-quit", leave)', True),
+        ('app.on("before-quit", leave_later)', True),
+        ('ipc.on("x", leave_later)', True),
+        ('app.on("web-contents-created", leave)', False),
+    ],
+)
+def test_sys_exit_ends_in_order_also_at_the_end(
+    write: Write, reason: str, signalled: bool
+) -> None:
+    main_py = write("main.py", f"{EXITING}\n    {reason}\n")
+    with (
+        running_main(main_py) as running,
+        grpc.insecure_channel(running.address) as channel,
+    ):
+        frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        message = pb.Message.FromString(messages.event("x", ()).data)
+        frames.put(pb.StreamRequest(hello=pb.Hello(), messages=[message]))
+        link = ipc_pb2_grpc.IpcServiceStub(channel).Stream(iter(frames.get, None))
+        if signalled:
+            assert running.next_line() == "begun"
+            running.process.terminate()
+        heard = []
+        try:
+            for frame in link:
+                heard.append(frame)
+                if frame.HasField("goodbye"):
+                    frames.put(pb.StreamRequest(goodbye=pb.Goodbye()))
+        finally:
+            frames.put(None)
+        _, err = running.process.communicate(timeout=PATIENCE)
+    assert heard[-1].goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
+    assert (running.process.returncode, err) == (5, "")
+
+
 HELD = """
     import time
     from mainproc import ipc
