@@ -157,15 +157,17 @@ class MainProcess:
     async def _end_within(self, grace: float) -> None:
         self._sessions.stopping = True
         self._nursery.close()
-        await self._health.enter_graceful_shutdown()
-        await app.before_quit(self, grace)
-        until = self.home.loop.time() + grace + LEAVE_WITHIN
-        await self._sessions.stop(grace)
-        await self._nursery.stop(until)
-        # Calls have ended by now; a stop without grace would tell renderers otherwise.
-        await self._server.stop(_END_CALLS_WITHIN)
-        self.ipc.dispatcher.close()
-        self._release_paths()
+        try:
+            await self._health.enter_graceful_shutdown()
+            await app.before_quit(self, grace)
+            until = self.home.loop.time() + grace + LEAVE_WITHIN
+            await self._sessions.stop(grace)
+            await self._nursery.stop(until)
+            # Calls have ended by now; a stop without grace would tell them otherwise.
+            await self._server.stop(_END_CALLS_WITHIN)
+        finally:  # also when the loop ends before
+            self.ipc.dispatcher.close()
+            self._release_paths()
 
     async def _serve(self) -> None:
         # grpc.aio loses a server whose start is cancelled: it could not be stopped.

@@ -345,6 +345,26 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(
     assert not caplog.records
 
 
+async def test_a_loop_that_ends_while_main_stops_gives_its_path_up(
+    tmp_path: Path,
+) -> None:
+    path, leaving = tmp_path / "ipc.sock", asyncio.Event()
+
+    async def leave() -> None:
+        leaving.set()
+        await asyncio.Future()
+
+    serving = mainproc.serve(IpcMain(), listen=f"unix:{path}")
+    main = await serving.__aenter__()
+    with mainproc.app.on("before-quit", leave):
+        stopping = main._stop(PATIENCE)  # noqa: SLF001
+        await asyncio.wait_for(leaving.wait(), PATIENCE)
+    stopping.cancel()  # as asyncio.run does it with whatever is left
+    await asyncio.wait([stopping])
+    assert not path.exists()
+    await main._server.stop(0)  # noqa: SLF001
+
+
 async def test_no_address_at_all() -> None:
     async with mainproc.serve(IpcMain(), listen=()) as main:
         assert (main.address, main.addresses) == ("", ())
