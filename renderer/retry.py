@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, final
 
+from renderer.carrier import LinkBroken
+from renderer.wire.errors import IpcError
+from renderer.wire.link import Fate
 from renderer.wire.session import Session
 
 FIRST_S: Final = 0.1
@@ -68,6 +71,19 @@ def session_moves(session: Session) -> tuple[int, int]:
     return session.inbox.received, session.outbox.acked
 
 
+def may_help(broken: IpcError | None, *, mortal: bool) -> bool:
+    """Tell whether another link may do better after one that ended like this.
+
+    Args:
+        broken: how it ended; None: without a status.
+        mortal: the address of main ends with it: where nobody answers, nobody will.
+    """
+    if isinstance(broken, LinkBroken):
+        gone = mortal and broken.outcome == "not-sent"
+        return broken.fate is not Fate.GIVE_UP and not gone
+    return broken is None
+
+
 def attempts(
     *, first: float = FIRST_ATTEMPT_S, longest: float = LONGEST_ATTEMPT_S
 ) -> Iterator[float]:
@@ -86,4 +102,4 @@ def attempts(
         limit = min(2 * limit, longest)
 
 
-__all__ = ("Backoff", "attempts", "backoff", "session_moves")
+__all__ = ("Backoff", "attempts", "backoff", "may_help", "session_moves")

@@ -335,7 +335,7 @@ class AioConnection:
 
     def _session_ended(self, event: events.Ended) -> None:
         if not self.opened:
-            if event.error is not None:
+            if self.error is None:  # main's doing: there is no Welcome to come
                 self._connector.leave_link(texts.ended(self.address, event))
             return
         self.unconfirmed = event.unconfirmed + self._unsent

@@ -13,7 +13,7 @@ from renderer.aio.outlet import AioOutlet
 from renderer.aio.tasks import Bell
 from renderer.carrier import AioCarrier, AioLink, LinkBroken
 from renderer.patience import Patience, closed_early
-from renderer.retry import Backoff, session_moves
+from renderer.retry import Backoff, may_help, session_moves
 from renderer.settings import Settings
 from renderer.wire.errors import ConnectionClosed, IpcError
 from renderer.wire.events import GoodbyeHeard, SessionEvent
@@ -71,6 +71,8 @@ class AioConnector:
         self._bell = bell
         self._loop = asyncio.get_running_loop()
         self._settings = settings
+        # A child's main: nobody else will ever come to that address.
+        self._mortal = settings.spawned
         self._carrier = carrier
         self._leaving = False  # nobody wants the connection any more
         self._link: AioLink | None = None
@@ -166,6 +168,8 @@ class AioConnector:
 
     async def _find(self) -> IpcError | None:
         """Look for main until a link has brought its Welcome; return how that ended."""
+        if self._leaving:  # before it has begun
+            raise closed_early()
         # The first may have to load grpc, which is not main's fault.
         carrier = self._carrier(self._settings)
         patience = Patience(self.address, self._settings.connect_timeout)
@@ -204,7 +208,7 @@ class AioConnector:
         self._backoff.link_ended(lost - self._welcomed_at, moved=moved)
         cause, anew = broken, False
         while True:
-            if _is_final(broken):
+            if not may_help(broken, mortal=self._mortal):
                 self._shell.give_up(texts.broke(self.address, broken), broken)
                 return broken
             anew |= isinstance(broken, LinkBroken) and broken.fate is Fate.NEW_SESSION
@@ -288,13 +292,6 @@ class AioConnector:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-
-
-def _is_final(broken: IpcError | None) -> bool:
-    """Tell whether coming back would end the same way."""
-    if isinstance(broken, LinkBroken):
-        return broken.fate is Fate.GIVE_UP
-    return broken is not None
 
 
 __all__ = ("AioConnector",)

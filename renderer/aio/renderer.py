@@ -13,6 +13,7 @@ from renderer.aio.connection import FLUSH_S, AioConnection
 from renderer.carrier import AioCarrier
 from renderer.carriers import grpc_aio_carrier
 from renderer.ipc_renderer import Channels, is_async
+from renderer.patience import closed_early
 from renderer.settings import Options, Settings
 from renderer.tls import TLS
 from renderer.wire import messages
@@ -91,6 +92,7 @@ class IpcRenderer(Channels):
         self._pid = os.getpid()
         self._connection: AioConnection | None = None
         self._closed = False
+        self._closings = 0  # so often it was closed
         self._loss: ConnectionClosed | None = None  # of events, not told yet
 
     # ---- connecting ------------------------------------------------------------------
@@ -144,7 +146,7 @@ class IpcRenderer(Channels):
         """
         if self._pid != os.getpid():
             self._begin()
-        settings = self._settings.changed(address, options)
+        settings, closings = self._settings.changed(address, options), self._closings
         while (previous := self._present()) is not None and not previous.over:
             if previous.error is not None:
                 await previous.wait_over()
@@ -156,6 +158,8 @@ class IpcRenderer(Channels):
                 if previous.connected:
                     return self
                 await previous.wait_opened()
+        if self._closings != closings:  # while it waited for the end of another
+            raise closed_early()
         self._closed = False
         self._settings = settings
         await self._start().wait_opened()
@@ -443,6 +447,7 @@ class IpcRenderer(Channels):
             ConnectionClosed: there was no connection for what was sent.
         """
         self._closed = True
+        self._closings += 1
         if self._pid != os.getpid():
             return
         connection = self._present()

@@ -16,7 +16,7 @@ from renderer.carrier import Carrier
 from renderer.carriers import grpc_carrier
 from renderer.deadline import SLICE_S, Deadline
 from renderer.ipc_renderer import Channels
-from renderer.patience import ThreadPatience
+from renderer.patience import ThreadPatience, closed_early
 from renderer.retry import attempts
 from renderer.settings import ThreadOptions, ThreadSettings
 from renderer.threads import lifetime
@@ -112,6 +112,7 @@ class Connected(Channels):
         settings = self._settings.changed(address, options)
         deadline = Deadline(settings.connect_timeout)
         with self._alone(deadline):
+            self._closed.clear()
             previous = self._connection
             if previous is not None and previous.error is None:
                 if previous.address != settings.target:
@@ -123,10 +124,9 @@ class Connected(Channels):
                     return self
             if previous is not None:
                 previous.wait_over(deadline)
-            self._closed.clear()
             self._settings = settings
             self._connection = None
-            self._connection = self._open(FOR_EVER)
+            self._take_up(self._open(FOR_EVER))
         return self
 
     def _line(self, deadline: Deadline = FOR_EVER) -> Connection:
@@ -139,9 +139,7 @@ class Connected(Channels):
         if self._closed.is_set():
             raise texts.closed_for_good()
         with self._alone(deadline):
-            if self._connection is None:
-                self._connection = self._open(deadline)
-            return self._connection
+            return self._connection or self._take_up(self._open(deadline))
 
     @contextmanager
     def _alone(self, deadline: Deadline) -> Generator[None]:
@@ -150,7 +148,7 @@ class Connected(Channels):
         if not self._opening.acquire(timeout=left):
             raise texts.no_main(self._settings.target, deadline.timeout or 0.0)
         try:
-            if self._attempt is not None:
+            if not self._idle.is_set():
                 raise IpcError("not possible here: it interrupted connect()")
             self._idle.clear()
             try:
@@ -176,17 +174,35 @@ class Connected(Channels):
             patience = patience or self._patience(deadline)
             self._attempt = connection
             try:
+                if self._closed.is_set():  # who closed it found nothing to cut
+                    raise closed_early()
                 if not connection.wait_opened(patience.first_doubt):
                     patience.doubt()
                     left = patience.deadline.left or 0.0
                     connection.wait_opened(Deadline(min(limit, left)))
+                why = connection.error  # and not that we cut it
+                in_vain = connection.give_up_opening()
+            except BaseException:  # Ctrl-C, too: nobody will ever use it
+                connection.cut()
+                raise
             finally:
                 self._attempt = None
-                in_vain = connection.give_up_opening()
             if not in_vain:
                 return self._opened(connection, dispatcher)
-            patience.pause(connection.error)
+            patience.pause(why)
         raise AssertionError  # they have no end
+
+    def _take_up(self, connection: Connection) -> Connection:
+        """Let a connection be used, unless nobody wants it any more."""
+        self._connection = connection
+        if self._closed.is_set():  # by somebody who could not see it yet
+            self.close()
+            raise closed_early()
+        return connection
+
+    def close(self) -> None:
+        """End the connection, or the search for one."""
+        raise NotImplementedError
 
     def _leave(self, flush_s: float, part_s: float) -> int:
         """End the connection; return how many messages main has not confirmed."""

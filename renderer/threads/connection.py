@@ -351,7 +351,10 @@ class Connection:
     def _is_wanted(self) -> bool:
         """Take note of a Welcome, unless nobody waits for it any more."""
         with self._verdict:
-            self.opened |= not self._closing
+            if not (self.opened or self._closing):
+                # In this order: who sees that it is open finds it linked, too.
+                self._links.linked = True
+                self.opened = True
         return self.opened
 
     def _goodbye_heard(self, event: events.GoodbyeHeard) -> None:
@@ -378,6 +381,7 @@ class Connection:
 
     def _ended(self, event: events.Ended) -> None:
         self.unconfirmed = event.unconfirmed
+        self._links.linked = False  # before a hook can look
         if not self._closing:
             sent, missing = event.unconfirmed, event.missing
             for hook in self._hooks.of_end(self.address, sent, missing):

@@ -10,15 +10,13 @@ from time import monotonic
 from typing import Final, final
 
 from renderer import texts
-from renderer.carrier import LinkBroken
 from renderer.hooks import Hook, Hooks, call
-from renderer.retry import Backoff, session_moves
+from renderer.retry import Backoff, may_help, session_moves
 from renderer.threads.clock import Alarm, Clock
 from renderer.threads.links import Links
 from renderer.threads.outage import Outage
 from renderer.wire.errors import IpcError, LocalProtocolError
 from renderer.wire.events import Detached
-from renderer.wire.link import Fate
 from renderer.wire.session import Session
 
 logger = logging.getLogger("ipc.renderer")
@@ -52,8 +50,7 @@ class Reconnecting:
         self._clock = clock
         self._hooks = hooks
         self._post = post
-        # The address of a main that has spawned us ends with it: where nobody answers,
-        # nobody will.
+        # A child's main: nobody else will ever come to that address.
         self._mortal = links.settings.spawned
         self._backoff = Backoff(random)
         self._outage: Outage | None = None
@@ -63,10 +60,7 @@ class Reconnecting:
 
     def may_help(self, broken: IpcError | None) -> bool:
         """Tell whether another link may do better after one that ended like this."""
-        if isinstance(broken, LinkBroken):
-            gone = self._mortal and broken.outcome == "not-sent"
-            return broken.fate is not Fate.GIVE_UP and not gone
-        return broken is None
+        return may_help(broken, mortal=self._mortal)
 
     def lost(self, event: Detached, why: IpcError | None, *, heard: bool) -> None:
         """Note that no link carries the session.

@@ -248,6 +248,7 @@ async def test_an_attempt_that_we_end_ourselves_hides_no_reason(
         (refusal(reasons.ACCESS_DENIED, "no"), AccessDenied, "^no$"),
         (refusal(reasons.OVERLOADED, "full"), Overloaded, "full"),
         (refusal(reasons.CLOSED, "enough"), ConnectionClosed, "enough"),
+        (refusal(reasons.REPLACED, "another"), ConnectionClosed, "another"),
         (b"\xff", ConnectionClosed, "main at memory broke the contract"),
         (
             LinkBroken("what is that", "not-sent", Fate.GIVE_UP),
@@ -370,6 +371,36 @@ async def test_closing_while_connecting() -> None:
         await connecting
     with pytest.raises(ConnectionClosed, match=r"closed; connect\(\) opens it again"):
         ipc.send("x")
+
+
+async def test_closing_what_has_hardly_begun(main: MemoryMain) -> None:
+    ipc = MemoryAioRenderer(main)
+    connecting = asyncio.ensure_future(ipc.connect())
+    await asyncio.sleep(0)
+    await ipc.aclose()
+    with pytest.raises(ConnectionClosed, match="closed before there was a connection"):
+        await connecting
+    assert ipc.carrier.frames == []
+
+
+async def test_closing_while_connecting_waits_for_the_end_of_another(
+    main: MemoryMain,
+) -> None:
+    ipc = MemoryAioRenderer(main)
+    await ipc.connect()
+    main.answering = False
+    main.write(b"\xff")  # the link goes on until main ends it
+    with pytest.raises(ConnectionClosed, match="broke the contract"):
+        await ipc.invoke("x")
+    connecting = asyncio.ensure_future(ipc.connect())
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(ipc.aclose())
+    await asyncio.sleep(0)
+    main.write(None)
+    with pytest.raises(ConnectionClosed, match="closed before there was a connection"):
+        await connecting
+    await closing
+    assert not ipc.is_connected()
 
 
 async def test_closing_waits_for_a_main_that_gets_what_was_sent(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +19,9 @@ from renderer.carrier import LinkBroken
 from renderer.deadline import Deadline
 from renderer.settings import ThreadSettings
 from renderer.threads.connection import Connection
-from renderer.wire import reasons
+from renderer.threads.dispatcher import ThreadDispatcher
+from renderer.threads.reconnecting import Reconnecting
+from renderer.wire import events, reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
 from tests.support.leap import leap_over_deadlines
@@ -245,8 +249,9 @@ def test_a_spawned_one_makes_no_second_attempt(
         (refusal(reasons.ACCESS_DENIED, "not you"), AccessDenied, "not you"),
         (refusal(reasons.OVERLOADED, "full"), Overloaded, "full"),
         (refusal(reasons.CLOSED, "enough"), ConnectionClosed, "enough"),
+        (refusal(reasons.REPLACED, "another"), ConnectionClosed, "another"),
     ],
-    ids=["status", "foreign", "denied", "full", "closed"],
+    ids=["status", "foreign", "denied", "full", "closed", "replaced"],
 )
 def test_what_waiting_cannot_mend_fails_at_once(
     main: MemoryMain, attempt: Any, error: type[IpcError], text: str
@@ -267,3 +272,111 @@ def test_close_ends_the_waiting_for_main(
     ipc.close()
     with pytest.raises(ConnectionClosed, match="closed before"):
         connecting.result(PATIENCE)
+
+
+@pytest.mark.parametrize("use", [MemoryRenderer.connect, MemoryRenderer.flush])
+def test_close_ends_what_has_hardly_begun(
+    main: MemoryMain,
+    monkeypatch: pytest.MonkeyPatch,
+    use: Callable[[MemoryRenderer], object],
+) -> None:
+    carrier = MemoryRenderer._carrier  # noqa: SLF001
+
+    def closing(ipc: MemoryRenderer, settings: ThreadSettings) -> MemoryMain:
+        ipc.close()  # as another thread may
+        return carrier(ipc, settings)
+
+    monkeypatch.setattr(MemoryRenderer, "_carrier", closing)
+    ipc = MemoryRenderer(main)
+    with pytest.raises(ConnectionClosed, match="closed before"):
+        use(ipc)
+    assert not ipc.is_connected()
+    assert main.ways_closed(1) == 1
+
+
+@pytest.mark.parametrize("use", [MemoryRenderer.connect, MemoryRenderer.flush])
+def test_close_ends_what_has_just_been_opened(
+    main: MemoryMain,
+    monkeypatch: pytest.MonkeyPatch,
+    use: Callable[[MemoryRenderer], object],
+) -> None:
+    opened = MemoryRenderer._opened  # noqa: SLF001
+
+    def closing(
+        ipc: MemoryRenderer, connection: Connection, dispatcher: ThreadDispatcher
+    ) -> Connection:
+        ipc.close()  # as another thread may
+        return opened(ipc, connection, dispatcher)
+
+    monkeypatch.setattr(MemoryRenderer, "_opened", closing)
+    ipc = MemoryRenderer(main)
+    with pytest.raises(ConnectionClosed, match="closed before"):
+        use(ipc)
+    assert not ipc.is_connected()
+    assert len(main.wait_for(events.GoodbyeHeard)) == 1
+
+
+def test_close_ends_who_waits_for_the_end_of_another(
+    main: MemoryMain, helpers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_over, waits = Connection.wait_over, threading.Event()
+
+    def waiting(connection: Connection, deadline: Deadline) -> bool:
+        waits.set()
+        return wait_over(connection, deadline)
+
+    ipc = MemoryRenderer(main).connect()
+    main.answering = False
+    main.write(b"\xff")  # the link goes on until main ends it
+    with pytest.raises(ConnectionClosed, match="broke the contract"):
+        ipc.invoke("x").result(PATIENCE)
+    monkeypatch.setattr(Connection, "wait_over", waiting)
+    connecting = helpers.submit(ipc.connect)
+    assert waits.wait(PATIENCE)
+    closing = helpers.submit(ipc.close)
+    assert ipc._closed.wait(PATIENCE)  # noqa: SLF001 - nothing else tells
+    main.write(None)
+    with pytest.raises(ConnectionClosed, match="closed before"):
+        connecting.result(PATIENCE)
+    closing.result(PATIENCE)
+    assert not ipc.is_connected()
+
+
+def test_an_attempt_that_we_end_ourselves_hides_no_reason(
+    main: MemoryMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, cut = main.take, Connection.cut
+
+    def hears_the_first(arriving: Receiver, frame: bytes) -> None:
+        if main.attempts:
+            take(arriving, frame)
+        else:
+            leap_over_deadlines(PATIENCE, monkeypatch)
+
+    def cut_to_the_end(connection: Connection) -> None:
+        cut(connection)
+        assert connection.wait_over(Deadline(PATIENCE))
+
+    main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)]
+    monkeypatch.setattr(main, "take", hears_the_first)
+    monkeypatch.setattr(Connection, "cut", cut_to_the_end)
+    with pytest.raises(ConnectionClosed, match="no main process") as closed:
+        MemoryRenderer(main, connect_timeout=PATIENCE).connect()
+    assert closed.value.__notes__ == ["the last attempt: refused"]
+
+
+def test_what_is_open_is_connected(
+    main: MemoryMain, ipc: MemoryRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before the reader has done all that it does on a Welcome."""
+    welcomed, connected = Reconnecting.welcomed, threading.Event()
+
+    def late(reconnecting: Reconnecting) -> None:
+        assert connected.wait(PATIENCE)
+        welcomed(reconnecting)
+
+    monkeypatch.setattr(Reconnecting, "welcomed", late)
+    try:
+        assert ipc.connect().is_connected()
+    finally:
+        connected.set()

@@ -149,6 +149,24 @@ def test_a_hook_that_finds_nobody(
         assert ipc.outcomes.next() == "no main process"
 
 
+def test_a_hook_of_on_gap_finds_that_it_is_over(
+    main: MemoryMain, ipc: MemoryRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at_once(_: ThreadDispatcher, job: Callable[[], None]) -> None:
+        job()  # as when the thread of listeners is the quicker one
+
+    main.consuming = False
+    found = Heard()
+    ipc.on_gap(lambda *_: found.put(ipc.is_connected()))
+    ipc.connect()
+    ipc.send("x")
+    main.hear()
+    monkeypatch.setattr(ThreadDispatcher, "post", at_once)
+    main.write(b"\xff")
+    assert found.next() is False
+    main.write(None)
+
+
 def test_a_hook_that_tries_until_it_finds_one(
     main: MemoryMain, returning: Callable[..., Returning], helpers: ThreadPoolExecutor
 ) -> None:

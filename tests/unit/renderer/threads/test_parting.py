@@ -17,6 +17,7 @@ from renderer import (
 )
 from renderer.carrier import LinkBroken
 from renderer.deadline import Deadline
+from renderer.patience import ThreadPatience
 from renderer.threads.connection import Connection
 from renderer.wire import events, messages, reasons
 from renderer.wire.limits import Limits
@@ -315,6 +316,21 @@ def test_what_interrupts_connecting_can_only_end_it(
     monkeypatch.setattr(main, "take", lambda arriving, frame: None)  # deaf and dumb
     with pytest.raises(ConnectionClosed, match="closed before"):
         ipc.connect()
+
+
+def test_what_interrupts_the_search_for_main_begins_no_other(
+    main: MemoryMain, ipc: MemoryRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause = ThreadPatience.pause
+
+    def interrupted(patience: ThreadPatience, error: IpcError | None) -> None:
+        with pytest.raises(IpcError, match="not possible here"):
+            ipc.send("x")
+        pause(patience, error)
+
+    monkeypatch.setattr(ThreadPatience, "pause", interrupted)
+    main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)]
+    assert ipc.connect().id == 2
 
 
 def test_who_waits_for_another_to_connect_has_a_timeout(

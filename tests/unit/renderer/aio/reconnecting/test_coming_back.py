@@ -253,15 +253,12 @@ async def test_main_may_ask_to_come_back_elsewhere(main: KeepingMain) -> None:
 
 
 async def test_the_token_of_a_spawned_renderer_stays_at_home(
-    main: KeepingMain, monkeypatch: pytest.MonkeyPatch
+    main: KeepingMain, child: MemoryAioRenderer
 ) -> None:
-    monkeypatch.setenv("ELECTRON_IPC_ADDRESS", "unix:/home")
-    monkeypatch.setenv("ELECTRON_IPC_TOKEN", "secret")
-    async with renderer_of(main, address=None) as ipc:
-        await ipc.connect()
-        main.send_away(address="127.0.0.1:1")
-        await until(lambda: len(main.hellos) == 2)
-    shown = [(settings.target, settings.bearer) for settings in ipc.carrier.opened]
+    await child.connect()
+    main.send_away(address="127.0.0.1:1")
+    await until(lambda: len(main.hellos) == 2)
+    shown = [(settings.target, settings.bearer) for settings in child.carrier.opened]
     assert shown == [("unix:/home", "secret"), ("127.0.0.1:1", None)]
 
 

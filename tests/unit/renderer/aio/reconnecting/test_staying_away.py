@@ -247,6 +247,19 @@ async def test_mains_goodbye_behind_a_welcome(
     assert await ipc.wait() is True
 
 
+async def test_a_child_whose_main_is_gone_does_not_look_for_it(
+    main: KeepingMain, child: MemoryAioRenderer
+) -> None:
+    hooks: list[str] = []
+    child.on_reconnecting(lambda: hooks.append("reconnecting"))
+    child.on_disconnect(lambda: hooks.append("disconnected"))
+    await child.connect()
+    main.attempts = [LinkBroken("nobody there", "not-sent", Fate.RESUME)]
+    main.drop()
+    assert await child.wait() is False
+    assert hooks == ["reconnecting", "disconnected"]
+
+
 async def test_closing_while_away_is_quick(
     main: KeepingMain,
     caplog: pytest.LogCaptureFixture,
