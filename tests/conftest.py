@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.logs import is_noteworthy
+
 # `default` gives every machine the same examples: a red run can be run again.
 settings.register_profile(
     "default", derandomize=True, deadline=None, max_examples=50, database=None
@@ -61,6 +63,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     everybodys = float(item.config.getini("faulthandler_timeout"))
     if mark is not None and not 0 < mark.args[0] < everybodys:
         faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What was logged, but not that something takes long, as it may on any machine."""
+    caplog.handler.addFilter(is_noteworthy)
+    yield caplog
+    caplog.handler.removeFilter(is_noteworthy)
 
 
 @pytest.fixture(autouse=True)

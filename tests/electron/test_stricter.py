@@ -20,6 +20,7 @@ from renderer import (
 )
 from tests.electron.conftest import OpenPage
 from tests.electron.faces import Face, Inbox, Page
+from tests.support.processes import PATIENCE
 from tests.support.waiting import TIMEOUTS
 
 # ---- sync messages -------------------------------------------------------------------
@@ -222,8 +223,11 @@ async def test_the_handler_is_cancelled_when_its_renderer_leaves(
 
 
 async def test_what_a_handler_sends_arrives_before_its_result(
-    ipc: IpcMain, page: Page
+    ipc: IpcMain, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # On an event loop, results go ahead of listeners that have taken up their time.
+    monkeypatch.setattr("renderer.aio.dispatcher.LONGEST_TURN", PATIENCE)
+
     @ipc.handle("test")
     def report(event: IpcMainInvokeEvent, number: int) -> None:
         event.sender.send("progress", number)

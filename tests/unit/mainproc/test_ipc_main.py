@@ -13,6 +13,7 @@ import pytest
 import mainproc
 from mainproc import IpcMain, IpcMainEvent
 from mainproc.testing import connected_aio
+from tests.support.logs import keep_slowness
 
 
 def test_a_fresh_one_is_empty() -> None:
@@ -240,6 +241,7 @@ def test_a_decorator_without_a_channel_is_refused() -> None:
 async def test_one_that_holds_main_and_raises_is_named_too(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keep_slowness(caplog)
     monkeypatch.setattr("mainproc.dispatch._HELD_TOO_LONG", -1.0)
     ipc = IpcMain()
 

@@ -13,6 +13,7 @@ import pytest
 from mainproc import IpcError, IpcMain, Overloaded
 from mainproc.sessions import turns
 from renderer.wire.limits import Limits, Peer
+from tests.support.logs import keep_slowness
 from tests.unit.mainproc.page import connected, main_with
 
 UNBOUNDED = Peer()
@@ -286,6 +287,7 @@ async def test_a_goodbye_to_one_that_overran() -> None:
 async def test_a_plain_function_that_holds_main(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keep_slowness(caplog)
     ipc, now = main_with(), [0.0]
     monkeypatch.setattr("mainproc.dispatch.monotonic", lambda: now[0])
 

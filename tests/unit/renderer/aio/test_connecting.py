@@ -25,6 +25,7 @@ from renderer.wire.frames import refusal
 from renderer.wire.limits import Limits
 from renderer.wire.link import Fate
 from tests.support.leap import leap, leap_over_deadlines
+from tests.support.logs import keep_slowness
 from tests.support.memory import MemoryMain, Receiver
 from tests.support.memory_aio import MemoryAioRenderer, hear, renderer_of, until
 
@@ -198,6 +199,7 @@ async def test_without_anything_lost_closing_is_quiet(
 async def test_a_main_that_keeps_one_waiting_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    keep_slowness(caplog)
     monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
     main = MemoryMain()
     main.attempts = absent(3)

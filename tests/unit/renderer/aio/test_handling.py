@@ -20,6 +20,7 @@ from renderer.aio import (
 from renderer.wire import events, messages
 from renderer.wire.limits import Limits
 from renderer.wire.parcel import Parcel
+from tests.support.leap import leap
 from tests.support.memory import MemoryMain
 from tests.support.memory_aio import (
     MemoryAioRenderer,
@@ -181,18 +182,22 @@ async def test_default_converts_results(main: MemoryMain) -> None:
 async def test_a_deadline_cancels_the_handler(
     main: MemoryMain, ipc: MemoryAioRenderer
 ) -> None:
-    cancelled = asyncio.Event()
+    begun, cancelled = asyncio.Event(), asyncio.Event()
 
     @ipc.handle("x")
     async def handler() -> None:
+        begun.set()
         try:
             await asyncio.Event().wait()
         finally:
             cancelled.set()
 
     await ipc.connect()
+    main.call(1, "x", timeout=3600.0)
+    await begun.wait()
+    leap(3600)
     with pytest.raises(IpcTimeout, match="'x' took longer than its caller waits"):
-        await ask(main, "x", timeout=0.01)
+        result((await replies(main))[0])
     await cancelled.wait()
 
 

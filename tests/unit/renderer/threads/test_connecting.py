@@ -25,6 +25,7 @@ from renderer.wire import events, reasons
 from renderer.wire.frames import refusal
 from renderer.wire.link import Fate
 from tests.support.leap import leap_over_deadlines
+from tests.support.logs import keep_slowness
 from tests.support.memory import (
     Heard,
     MemoryLink,
@@ -110,6 +111,7 @@ def test_a_main_that_never_comes_is_told(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    keep_slowness(caplog)
     monkeypatch.setattr("renderer.patience._WARN_AFTER_S", 0.0)
     main.attempts = [LinkBroken("refused", "not-sent", Fate.RESUME)] * 1000
     ipc = MemoryRenderer(main, connect_timeout=PATIENCE)

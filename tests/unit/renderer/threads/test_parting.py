@@ -306,6 +306,7 @@ def test_what_interrupts_connecting_can_only_end_it(
     wait_opened = Connection.wait_opened
 
     def interrupted(connection: Connection, deadline: Deadline) -> bool:
+        monkeypatch.setattr(Connection, "wait_opened", wait_opened)  # once
         with pytest.raises(IpcError, match="not possible here"):
             ipc.send("x")
         ipc.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
@@ -158,15 +159,18 @@ def test_giving_up(caplog: pytest.LogCaptureFixture) -> None:
         assert main.hear() == ("z", [])
 
 
-@pytest.mark.slow
-def test_giving_up_fails_what_waits(caplog: pytest.LogCaptureFixture) -> None:
-    main = KeepingMain(grace=3.0)
+def test_giving_up_fails_what_waits(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = KeepingMain(grace=60.0)
     with WatchedRenderer(main) as ipc:
         ipc.on_gap(lambda *what: ipc.news.put(what))
         ipc.connect()
         with away(main, ipc):
             ipc.send("x")
             reply = ipc.invoke("y")
+            later = "renderer.threads.reconnecting.monotonic"
+            monkeypatch.setattr(later, lambda: time.monotonic() + 60.0)
             error = reply.exception(PATIENCE)
             assert [ipc.news.next(), ipc.news.next()] == [(2, None), "disconnected"]
         assert isinstance(error, ConnectionClosed)
