@@ -34,11 +34,14 @@ from mainproc.security.measures import Measures
 from mainproc.security.tls import Pems
 from mainproc.servicer import SERVICE, Servicer, server_options
 from mainproc.sessions import LEAVE_WITHIN, Sessions
+from renderer.wire.errors import quote
 
 if TYPE_CHECKING:
     from mainproc.trace import Trace
 
 logger = logging.getLogger("ipc.main")
+
+_CHANNELS_SHOWN: Final = 3
 
 _END_CALLS_WITHIN: Final = 1.0
 """Seconds that calls have whose renderer is gone from here already."""
@@ -119,6 +122,15 @@ class MainProcess:
     def ends_process(self) -> bool:
         """It is served by `mainproc.run` (@private)."""
         return self.on_quit is not None
+
+    @property
+    def waits_for(self) -> str:
+        """What its end waits for, for people (@private)."""
+        channels = sorted(self._sessions.busy_channels)
+        if not channels:
+            return "renderers and spawned processes to leave"
+        more = ", …" if len(channels) > _CHANNELS_SHOWN else ""
+        return f"{', '.join(map(quote, channels[:_CHANNELS_SHOWN]))}{more} to finish"
 
     def quit(self, code: int) -> None:
         """Stop because the application quits; on main's loop (@private)."""

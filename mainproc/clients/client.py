@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from mainproc.program.people import is_for_people
 from renderer.wire.errors import ConnectionClosed, IpcError, IpcTimeout, visible
 
 if TYPE_CHECKING:
@@ -91,11 +92,6 @@ def _tell_people_why(error: ConnectionClosed) -> None:
     if is_for_people():
         for note in getattr(error, "__notes__", ()):
             complain(note)
-
-
-def is_for_people() -> bool:
-    """Tell whether what is written to stderr is read by somebody as it comes."""
-    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def connect(page: IpcRenderer) -> None:

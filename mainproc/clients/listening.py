@@ -10,8 +10,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, final
 
-from mainproc.clients.client import complain, connect, is_for_people, put_line
+from mainproc.clients.client import complain, connect, put_line
 from mainproc.clients.json_values import to_json
+from mainproc.program.people import is_for_people
 from renderer.wire.errors import IpcTimeout, quote
 from renderer.wire.seconds import seconds
 

@@ -18,6 +18,7 @@ from mainproc.address import CannotListen
 from mainproc.config import DEFAULT_ADDRESS, default_address
 from mainproc.ipc_main import IpcMain
 from mainproc.program.heap import collect_less_often, keep_freed_memory
+from mainproc.program.people import is_for_people
 from mainproc.program.signals import StopSignals
 from mainproc.security.authenticator import Authenticate
 from mainproc.security.measures import Measures
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from mainproc.trace import Trace
 
 _CANNOT_LISTEN: Final = 3
+_SAY_AFTER: Final = 1.0
+"""Seconds after which people are told what the end waits for."""
 
 Ready = Literal["text", "json"]
 
@@ -159,8 +162,17 @@ async def _serve_until_told(ipc: IpcMain, settings: Settings) -> int:
     try:
         await signals.stop.wait()
     finally:
-        await main.stop()
+        await _stop(main, signals)
     return code
+
+
+async def _stop(main: MainProcess, signals: StopSignals) -> None:
+    stopping = asyncio.ensure_future(main.stop())
+    await asyncio.wait([stopping], timeout=_SAY_AFTER)
+    if not stopping.done() and is_for_people():
+        how_to_end = "; Ctrl-C ends it now" if signals.told else ""
+        sys.stderr.write(f"mainproc: waits for {main.waits_for}{how_to_end}\n")
+    await stopping
 
 
 def _tell_at_end_of_stdin(signals: StopSignals) -> None:

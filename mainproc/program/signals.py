@@ -42,7 +42,8 @@ class StopSignals:
         self._main_thread = threading.get_ident()
         # Putting into it is safe within a signal handler; starting a thread is not.
         self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._told = False
+        self.told = False
+        """A signal has come; the next one ends the process."""
 
     def install(self) -> None:
         """Handle both signals from now on; only on the main thread."""
@@ -59,9 +60,9 @@ class StopSignals:
             self._loop.call_soon_threadsafe(self._hear)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self._told:
+        if self.told:
             _exit(_TOLD_TWICE)
-        self._told = True
+        self.told = True
         self.tell()
 
     def _hear(self) -> None:

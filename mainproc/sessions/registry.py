@@ -91,17 +91,21 @@ class Sessions:
         """
         if self._trace is not None:
             link = self._trace.link(link, peer)
-        with self._tracked():
-            try:
-                await self._serve(link, invitation, admitted, identity)
-            except (RemoteProtocolError, Overloaded) as error:
-                self._log_refusal(peer, error)
-                self.ipc.observers.refused(None, error, peer=peer)
-                full = isinstance(error, Overloaded)
-                why = reasons.OVERLOADED if full else reasons.PROTOCOL
-                await link.write(refusal(why, str(error)))
-            except ConnectionClosed:
-                pass  # nobody is left to read why
+        try:
+            first = await self._first_frame(link)
+            if first is None:
+                return
+            # Main does not wait at its end for those who have said nothing yet.
+            with self._tracked():
+                await self._serve(link, first, invitation, admitted, identity)
+        except (RemoteProtocolError, Overloaded) as error:
+            self._log_refusal(peer, error)
+            self.ipc.observers.refused(None, error, peer=peer)
+            full = isinstance(error, Overloaded)
+            why = reasons.OVERLOADED if full else reasons.PROTOCOL
+            await link.write(refusal(why, str(error)))
+        except ConnectionClosed:
+            pass  # nobody is left to read why
 
     def _log_refusal(self, peer: str, error: Exception) -> None:
         # Whoever can connect can have this happen as often as he likes.
@@ -116,13 +120,11 @@ class Sessions:
     async def _serve(
         self,
         link: AsyncLink,
+        first: bytes,
         invitation: Invitation | None,
         admitted: Callable[[Connection], object] | None,
         identity: Identity | None,
     ) -> None:
-        first = await self._first_frame(link)
-        if first is None:
-            return
         token = parse_hello(first).token
         connection = self._kept(token, identity)
         farewell = self._farewells.get(token, identity)
@@ -343,6 +345,15 @@ class Sessions:
             raise
 
     # ---- the end ---------------------------------------------------------------------
+
+    @property
+    def busy_channels(self) -> set[str]:
+        """The channels for whose messages something runs."""
+        return {
+            channel
+            for connection in self._connections.values()
+            for channel in connection.incoming.work.channels
+        }
 
     async def stop(self, grace: float) -> None:
         """Say Goodbye to all renderers, and end what still runs for them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import queue
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
+import renderer
 from electron_ipc.v1 import ipc_pb2 as pb, ipc_pb2_grpc
 from renderer.wire import messages
 from tests.integration.conftest import Write
@@ -63,6 +65,33 @@ def test_a_signal_lets_a_handler_finish(write: Write, number: signal.Signals) ->
     (reply,) = [message.reply for frame in heard for message in frame.messages]
     assert reply.value.string_value == "finished"
     assert heard[-1].goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
+
+
+def test_people_are_told_what_the_end_waits_for(write: Write) -> None:
+    main_py = write("main.py", SLOW)
+    go = main_py.with_name("go")
+    os.mkfifo(go)
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "mainproc", "run", "--listen", "127.0.0.1:0"]
+    words += ["--ready", "json", "--grace", f"{PATIENCE:g}", str(main_py)]
+    with (
+        os.fdopen(ours, encoding="utf-8") as shown,
+        subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=theirs, text=True
+        ) as process,
+    ):
+        os.close(theirs)
+        main = RunningMain(process)
+        with renderer.connect(main.address) as page:
+            reply = page.invoke("slow")
+            assert main.next_line() == "started"
+            process.terminate()
+            told = next(line for line in shown if line.startswith("mainproc: "))
+            text = "mainproc: waits for 'slow' to finish; Ctrl-C ends it now\n"
+            assert told == text
+            go.write_text("finished")
+            assert reply.result(PATIENCE) == "finished"
+        assert process.wait(PATIENCE) == 0
 
 
 EXITING = """

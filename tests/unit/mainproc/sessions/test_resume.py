@@ -275,6 +275,21 @@ async def test_main_stops_without_waiting_for_who_is_away() -> None:
         assert contents.is_destroyed()
 
 
+async def test_main_stops_without_waiting_for_who_says_nothing() -> None:
+    ipc = main_with(hello_timeout=2 * PATIENCE)
+    sessions = Sessions(ipc)
+    async with kept(ipc, sessions) as page:
+        silent = type(page.link)(page, -1)
+        serving = asyncio.ensure_future(sessions.serve(silent, "memory"))
+        await asyncio.sleep(0)
+        await asyncio.wait_for(sessions.stop(PATIENCE), PATIENCE / 2)
+        page.deaf = False
+        silent.arriving.put_nowait(hello(page, token=b"of another main"))
+        await asyncio.wait_for(serving, PATIENCE)
+        answer = pb.StreamResponse.FromString(silent.frames[0])
+        assert answer.goodbye.reason == pb.GOODBYE_REASON_SHUTDOWN
+
+
 async def test_who_comes_back_while_main_stops_gets_its_results() -> None:
     ipc, begun, go_on = main_with(), asyncio.Event(), asyncio.Event()
     sessions = Sessions(ipc)
