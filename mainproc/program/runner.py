@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mainproc.trace import Trace
 
 _CANNOT_LISTEN: Final = 3
+_INTERRUPTED: Final = 130
 _SAY_AFTER: Final = 1.0
 """Seconds after which people are told what the end waits for."""
 
@@ -120,6 +121,8 @@ def run_or_exit(ipc: IpcMain, settings: Settings) -> None:
     except CannotListen as error:
         sys.stderr.write(f"mainproc: {error}\n")
         sys.exit(_CANNOT_LISTEN)
+    except KeyboardInterrupt:  # it came before main had begun to serve
+        sys.exit(_INTERRUPTED)
 
 
 def serve_main(

@@ -19,6 +19,8 @@ _TOLD_TWICE: Final = 130
 _HELD: Final = 1
 _AT_LEAST: Final = 1.0
 """Seconds that the loop has in any case: a busy machine is not a held main."""
+_STEPS: Final = 10
+"""In so many parts that time is waited for: one that pauses loses one of them."""
 
 
 @final
@@ -59,10 +61,12 @@ class StopSignals:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._hear)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.told:
             _exit(_TOLD_TWICE)
         self.told = True
+        if number == signal.SIGINT and self._loop.is_closed():
+            raise KeyboardInterrupt  # main has ended; what runs now is the script
         self.tell()
 
     def _hear(self) -> None:
@@ -71,18 +75,25 @@ class StopSignals:
 
     def _insist(self) -> None:
         self._news.get()
-        try:
-            while self._news.get(timeout=max(self._grace, _AT_LEAST)) != "heard":
-                pass  # told by something else, too
-        except queue.Empty:
-            frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - documented
-            frame = frames.get(self._main_thread)
-            where = f" ({_place(frame)})" if frame is not None else ""
-            sys.stderr.write(
-                f"mainproc: a listener or handler holds main{where}; ended without it\n"
-            )
-            sys.stderr.flush()
-            _exit(_HELD)
+        if self._is_heard() or self._loop.is_closed():
+            return
+        frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - documented
+        frame = frames.get(self._main_thread)
+        where = f" ({_place(frame)})" if frame is not None else ""
+        sys.stderr.write(
+            f"mainproc: a listener or handler holds main{where}; ended without it\n"
+        )
+        sys.stderr.flush()
+        _exit(_HELD)
+
+    def _is_heard(self) -> bool:
+        step = max(self._grace, _AT_LEAST) / _STEPS
+        for _ in range(_STEPS):
+            with contextlib.suppress(queue.Empty):
+                while self._news.get(timeout=step) != "heard":
+                    pass  # told by something else, too
+                return True
+        return False
 
 
 def _exit(code: int) -> NoReturn:

@@ -272,6 +272,16 @@ async def test_no_address(address: str, text: str) -> None:
 # ---- the end -------------------------------------------------------------------------
 
 
+def test_ctrl_c_before_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        mainproc.run(IpcMain())
+    assert ended.value.code == 130
+
+
 async def test_a_socket_path(tmp_path: Path) -> None:
     path = tmp_path / "ipc.sock"
     async with mainproc.serve(IpcMain(), listen=f"unix:{path}") as main:

@@ -148,6 +148,33 @@ def test_sys_exit_ends_in_order_also_at_the_end(
     assert (running.process.returncode, err) == (5, "")
 
 
+ENDED = """
+    import signal
+    import mainproc
+
+    mainproc.app.on("ready", mainproc.app.quit)
+    mainproc.run(listen="127.0.0.1:0", grace=0)
+    try:
+        print("over", flush=True)
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_ctrl_c_behind_a_main_that_has_quit_is_the_scripts(write: Write) -> None:
+    words = [sys.executable, str(write("main.py", ENDED))]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "over\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (0, "interrupted\n")
+    assert "holds main" not in err
+
+
 HELD = """
     import time
     from mainproc import ipc
