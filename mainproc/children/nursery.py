@@ -8,7 +8,7 @@ import logging
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
 from mainproc.children.child import Child
@@ -179,7 +179,7 @@ class Nursery:
         self._closed = True
         for child, invitation in self._children.items():
             if not invitation.arrived.done():
-                child.kill()
+                _tell(child.kill)
 
     async def stop(self, until: float) -> None:
         """End all processes, and close their entrance.
@@ -193,12 +193,11 @@ class Nursery:
         try:
             await self._wait(until)
             for child in self._children:
-                child.terminate()
+                _tell(child.terminate)
             await self._wait(self.loop.time() + _KILL_AFTER)
         finally:
             for child in self._children:
-                with contextlib.suppress(OSError):  # it has another user's rights
-                    child.kill()
+                _tell(child.kill)
             if self in _nurseries:
                 _nurseries.remove(self)
         await self._wait(self.loop.time() + _BURY_WITHIN)
@@ -210,6 +209,11 @@ class Nursery:
                 await asyncio.gather(*[child.wait() for child in self._children])
         except TimeoutError:
             pass  # then it is told to
+
+
+def _tell(end: Callable[[], object]) -> None:
+    with contextlib.suppress(OSError):  # it has another user's rights
+        end()
 
 
 def _never_came(words: Sequence[str], code: int | None, timeout: float) -> IpcError:

@@ -346,6 +346,21 @@ async def test_main_ends_what_does_not_end_by_itself(write: Write) -> None:
     assert (stubborn.returncode, busy.returncode) == (-signal.SIGKILL, -signal.SIGTERM)
 
 
+async def test_main_ends_though_one_may_not_be_told_to(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that has taken on another user's rights."""
+
+    def may_not(_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(mainproc.Child, "terminate", may_not)
+    async with serving() as main:
+        stubborn = await spawn(write("stubborn.py", STUBBORN))
+        await main.stop(grace=0)
+    assert stubborn.returncode == -signal.SIGKILL
+
+
 async def test_main_does_not_wait_for_one_that_has_not_come(write: Write) -> None:
     async with serving() as main, stand_in(write) as process:
         await main.stop()
