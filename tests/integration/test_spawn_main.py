@@ -43,6 +43,20 @@ HOLDS: Final = MAIN.replace("print(await child.wait(), flush=True)", HOLD)
 
 WAITS: Final = "from renderer import ipc; ipc.wait()"
 
+WAITS_ON_A_LOOP: Final = """\
+import asyncio, pathlib
+from renderer.aio import ConnectionClosed, ipc
+
+async def page():
+    await ipc.wait()
+    try:
+        ipc.send("x")
+    except ConnectionClosed as error:
+        pathlib.Path(__file__).with_name("end").write_text(str(error))
+
+asyncio.run(page())
+"""
+
 # Neither Goodbye nor the end of its connection is anything to this one.
 WORKS: Final = "import signal; from renderer import ipc; ipc.connect(); signal.pause()"
 
@@ -90,6 +104,19 @@ def test_one_that_waits_hears_of_a_killed_main(write: Write, sockets: Path) -> N
         running.process.kill()
         assert spawned.has_ended()
     (left,) = sockets.iterdir()  # nobody was there to remove it
+    shutil.rmtree(left)
+
+
+def test_one_on_a_loop_does_not_look_for_a_killed_main(
+    write: Write, sockets: Path
+) -> None:
+    main = write("main.py", MAIN)
+    with family(main, WAITS_ON_A_LOOP) as (running, spawned):
+        running.process.kill()
+        assert spawned.has_ended()
+    end = main.with_name("end").read_text()
+    assert "gave up" not in end, "it has looked for it as long as for any other"
+    (left,) = sockets.iterdir()
     shutil.rmtree(left)
 
 
