@@ -180,11 +180,27 @@ LISTENING = """
     ipc.send("say", "ready")
 """
 
-WAITING = """
+# Ready it is when it waits: what interrupts it before is the program's own affair.
+READY_WHEN_IT_WAITS = """
+    import sys, threading
     from renderer import ipc
 
-    ipc.on("said", lambda what: print(what, flush=True))
+    def waits():
+        frame = sys._current_frames()[threading.main_thread().ident]
+        while frame and frame.f_code.co_name != "wait_over":
+            frame = frame.f_back
+        return frame
+
+    @ipc.on("said")
+    def said(what):
+        while not waits():
+            pass
+        print(what, flush=True)
+
     ipc.send("say", "ready")
+"""
+
+WAITING = f"""{READY_WHEN_IT_WAITS}
     print("waited:", ipc.wait())
 """
 
@@ -263,17 +279,13 @@ def test_ctrl_c_is_quiet(
 
 def test_a_script_may_catch_ctrl_c(main: RunningMain, script: Script) -> None:
     page = script(
-        """
-        from renderer import ipc
-
-        ipc.on("said", lambda what: print(what, flush=True))
-        ipc.send("say", "ready")
-        try:
-            ipc.wait()
-        except KeyboardInterrupt:
-            ipc.send("number", 1)
-            print("bye")
-        """
+        f"""{READY_WHEN_IT_WAITS}
+    try:
+        ipc.wait()
+    except KeyboardInterrupt:
+        ipc.send("number", 1)
+        print("bye")
+    """
     )
     with running(main.address, page) as running_page:
         running_page.send_signal(signal.SIGINT)

@@ -34,12 +34,12 @@ PAGE = f"""
     class Doubts(logging.Handler):
         def emit(self, record):
             if record.getMessage().endswith("yet; waiting"):
-                print("looking", flush=True)
                 looking.set()
 
     def hurried(dispatcher, timeout):
         # The seconds that hooks have are over when one of them is connecting.
         looking.wait({PATIENCE})
+        print("looking", flush=True)  # and this is where the program waits
         ThreadDispatcher.join = join
 
     @ipc.on_disconnect
