@@ -41,7 +41,7 @@ async def proxy(main: MainProcess) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def ipc(proxy: Proxy) -> AsyncIterator[IpcRenderer]:
-    async with IpcRenderer(proxy.address, dead_after=2.0) as ipc:
+    async with IpcRenderer(proxy.address) as ipc:
         # Before its answer to Welcome is there, main would not keep it.
         assert await ipc.invoke("add", 0, 1) == 1
         yield ipc
@@ -84,16 +84,18 @@ async def test_nothing_is_lost_at_full_speed(
     assert ipc_main.web_contents == contents
 
 
-async def test_a_black_hole_is_noticed(ipc: IpcRenderer, proxy: Proxy) -> None:
-    assert await ipc.invoke("add", 1, 2) == 3
-    hooks: list[str] = []
-    ipc.on_reconnecting(lambda: hooks.append("reconnecting"))
-    hole = proxy.connections[0]
-    hole.black_hole()
-    reply = ipc.invoke("add", 3, 4)
-    assert await reply == 7
-    assert hooks == ["reconnecting"]
-    assert proxy.accepted >= 2
+async def test_a_black_hole_is_noticed(proxy: Proxy) -> None:
+    async with IpcRenderer(proxy.address, dead_after=2.0) as ipc:
+        assert await ipc.invoke("add", 1, 2) == 3
+        hooks: list[str] = []
+        ipc.on_reconnecting(lambda: hooks.append("reconnecting"))
+        hole = proxy.connections[0]
+        hole.black_hole()
+        reply = ipc.invoke("add", 3, 4)
+        assert await reply == 7
+        # Where the proxy itself takes 2 s for an answer, that is one more.
+        assert set(hooks) == {"reconnecting"}
+        assert proxy.accepted >= 2
 
 
 async def test_a_half_close_is_a_cut(ipc: IpcRenderer, proxy: Proxy) -> None:

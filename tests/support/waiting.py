@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -19,3 +21,11 @@ async def until(condition: Callable[[], object], patience: float = PATIENCE) -> 
         # Not a time that is hoped to suffice: a look at the condition each time.
         while not condition():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.001)
+
+
+def wait_until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
+    """Do the same on a thread."""
+    deadline, never = time.monotonic() + patience, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "it does not hold yet"
+        never.wait(0.001)

@@ -240,6 +240,11 @@ async def test_a_session_that_main_has_closed_stays_so() -> None:
 async def test_a_message_that_ends_every_link_ends_the_session() -> None:
     ipc = main_with()
     sessions = Sessions(ipc)
+
+    def is_written() -> bool:
+        frames = map(pb.StreamResponse.FromString, page.link.frames)
+        return any(frame.messages for frame in frames)
+
     async with kept(ipc, sessions) as page:
         told = told_by(page.contents)
         page.deaf = True
@@ -248,7 +253,7 @@ async def test_a_message_that_ends_every_link_ends_the_session() -> None:
             await page.lose_link()
             page.hostile = True  # it confirms the link, and never gets the message
             page.come_back()
-            await page.until(lambda: len(page.link.frames) > 1)
+            await page.until(is_written)
             page.session.receive(page.session.epoch, page.link.frames[0], 0.0)
             page.flush()
             await page.until(lambda: page.connection.session.state is State.OPEN)
