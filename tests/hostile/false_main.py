@@ -15,6 +15,7 @@ import grpc
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
+from tests.support.memory import TAKES_PINGS
 from tests.support.processes import PATIENCE
 
 MOST: Final = 2**64 - 1
@@ -65,7 +66,7 @@ def false_main(*script: Step, then: Sequence[Step] = ()) -> Generator[str]:
     service = grpc.method_handlers_generic_handler(
         "electron_ipc.v1.IpcService", {"Stream": handler}
     )
-    server = grpc.server(ThreadPoolExecutor(4))
+    server = grpc.server(ThreadPoolExecutor(4), options=TAKES_PINGS)
     server.add_generic_rpc_handlers((service,))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

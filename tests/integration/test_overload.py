@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 async def test_one_that_reads_and_does_not_consume_gets_the_newest() -> None:
     """It has half of its window in hand; of what waits the oldest give way."""
-    sent, heard = 200_000, list[int]()
+    sent, heard = 100_000, list[int]()
     go, all_heard = threading.Event(), threading.Event()
     ipc = IpcMain(overflow={"news": "drop_oldest"})
     async with serving(ipc) as (main, _):
@@ -31,12 +31,12 @@ async def test_one_that_reads_and_does_not_consume_gets_the_newest() -> None:
                 @page.on("news")
                 def _(number: int) -> None:
                     heard.append(number)
-                    go.wait(PATIENCE)
+                    go.wait(2 * PATIENCE)
                     if number == sent - 1:
                         all_heard.set()
 
                 page.connect()
-                assert all_heard.wait(PATIENCE)
+                assert all_heard.wait(2 * PATIENCE)
 
         listening = asyncio.ensure_future(asyncio.to_thread(listen))
         await until(lambda: ipc.web_contents)

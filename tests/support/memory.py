@@ -27,6 +27,9 @@ from tests.support.processes import PATIENCE
 
 T = TypeVar("T")
 
+TAKES_PINGS = [("grpc.http2.max_ping_strikes", 0)]
+"""For servers, which else end a connection that is long without data."""
+
 
 Arriving = queue.SimpleQueue[bytes | IpcError | None]
 """What is on its way to a renderer: frames, and how the link ends."""
@@ -330,7 +333,7 @@ def served(main: MemoryMain) -> Generator[tuple[MemoryMain, str]]:
     service = grpc.method_handlers_generic_handler(
         "electron_ipc.v1.IpcService", {"Stream": handler}
     )
-    server = grpc.server(ThreadPoolExecutor(4))
+    server = grpc.server(ThreadPoolExecutor(4), options=TAKES_PINGS)
     server.add_generic_rpc_handlers((service,))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
