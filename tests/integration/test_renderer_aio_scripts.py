@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import PATIENCE, noteworthy, run_python, running_main
+from tests.support.processes import (
+    PATIENCE,
+    next_line,
+    noteworthy,
+    run_python,
+    running_main,
+)
 
 MAIN = """
     from mainproc import ipc
@@ -235,8 +241,7 @@ def test_ctrl_c_says_goodbye(other: Any, script: Callable[[str, str], Path]) -> 
         text=True,
     )
     with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert next_line(process) == "ready"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, noteworthy(err)) == (130, "")

@@ -18,6 +18,7 @@ from tests.support.memory import MemoryMain, served
 from tests.support.processes import (
     PATIENCE,
     RunningMain,
+    next_line,
     noteworthy,
     run_python,
     running_main,
@@ -85,8 +86,7 @@ def running(address: str, *command: str | Path) -> Generator[subprocess.Popen[st
     )
     with page:
         try:
-            assert page.stdout is not None
-            assert page.stdout.readline() == "ready\n"
+            assert next_line(page) == "ready"
             yield page
         finally:
             page.kill()

@@ -19,7 +19,13 @@ import pytest
 from renderer import ConnectionClosed, IpcRenderer
 from tests.faults.proxy import Proxy, cut_somehow, proxy_in_thread
 from tests.support.memory import Heard
-from tests.support.processes import PATIENCE, RunningMain, noteworthy, running_main
+from tests.support.processes import (
+    PATIENCE,
+    RunningMain,
+    next_line,
+    noteworthy,
+    running_main,
+)
 from tests.support.waiting import wait_until
 
 MAIN = """
@@ -257,11 +263,10 @@ def run_losing(
         text=True,
     ) as page:
         try:
-            assert page.stdout is not None
             assert page.stdin is not None
-            assert page.stdout.readline() == "ready\n"
+            assert next_line(page) == "ready"
             main.process.kill()
-            assert page.stdout.readline() == "reconnecting\n"
+            assert next_line(page) == "reconnecting"
             page.stdin.write("go on\n")
             page.stdin.flush()
             act(page)
@@ -282,8 +287,7 @@ def test_ctrl_c_while_main_is_away(main_on_a_path: RunningMain, tmp_path: Path) 
     """
 
     def interrupt(page: subprocess.Popen[str]) -> None:
-        assert page.stdout is not None
-        assert page.stdout.readline() == "waiting\n"
+        assert next_line(page) == "waiting"
         page.send_signal(signal.SIGINT)
 
     code, out, err = run_losing(main_on_a_path, tmp_path, end, interrupt)

@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import PATIENCE, RunningMain, noteworthy, running_main
+from tests.support.processes import (
+    PATIENCE,
+    RunningMain,
+    next_line,
+    noteworthy,
+    running_main,
+)
 
 MAIN = """
     from mainproc import ipc
@@ -93,11 +99,6 @@ def running(
             yield page
         finally:
             page.kill()
-
-
-def next_line(page: subprocess.Popen[str]) -> str:
-    assert page.stdout is not None
-    return page.stdout.readline().rstrip("\n")
 
 
 def end_of(page: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -18,6 +18,7 @@ from tests.integration.conftest import Write
 from tests.support.processes import (
     PATIENCE,
     RunningMain,
+    next_line,
     noteworthy,
     run_python,
     running_main,
@@ -73,12 +74,11 @@ def test_the_seeds_two_programs(
             text=True,
         )
         with page:
-            assert page.stdout is not None
-            lines = [page.stdout.readline(), page.stdout.readline()]
+            lines = [next_line(page), next_line(page)]
             code, out, err = main.stop()  # Goodbye ends the page, too
             rest, page_err = page.communicate(timeout=PATIENCE)
 
-    assert (lines, rest) == (["pong\n", "pong\n"], "")
+    assert (lines, rest) == (["pong", "pong"], "")
     assert noteworthy(page_err) == ""
     assert page.returncode == 0
     assert (code, out) == (0, "ping\nping\n")

@@ -15,20 +15,25 @@ PATIENCE = 60.0
 """Seconds after which something that should have happened long ago has not."""
 
 
+def next_line(process: subprocess.Popen[str]) -> str:
+    """Return the next line that a process prints, which it must."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    # At its end, what it has said on stderr tells why.
+    assert line, f"it has ended: {process.stderr and process.stderr.read()}"
+    return line.rstrip("\n")
+
+
 class RunningMain:
     """A `mainproc run` that has said that renderers may come."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, f"main said nothing: {process.stderr and process.stderr.read()}"
-        self.address: str = json.loads(line)["address"]
+        self.address: str = json.loads(next_line(process))["address"]
 
     def next_line(self) -> str:
         """Return what the script prints next."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().rstrip("\n")
+        return next_line(self.process)
 
     def stop(self) -> tuple[int, str, str]:
         """End it in order; return exit code, rest of its output, and its errors."""
