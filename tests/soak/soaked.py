@@ -40,7 +40,7 @@ def _(event: Any, number: int) -> None:
 
 if __name__ == "__main__":
     try:
-        mainproc.run(ipc, listen="127.0.0.1:0", ready="json", grace=2.0)
+        mainproc.run(ipc, listen="127.0.0.1:0", ready="json", grace=20.0)
     finally:
         print(json.dumps({"counted": counted, "odd": odd[:9]}), flush=True)
         sys.stdout.flush()

@@ -21,7 +21,7 @@ from tests.soak.scale import SOAKING, report, scaled
 ROUNDS = scaled(2, 50)
 BEFORE = 500
 """Messages of each sender that main has dispatched before it is told to end."""
-GRACE = 2.0
+GRACE = 20.0
 """That of `soaked`."""
 SLACK_S = 30.0
 
