@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from renderer import ConnectionClosed
 from renderer.carrier import LinkBroken
+from renderer.deadline import Deadline
+from renderer.threads.connected import FOR_EVER
+from renderer.threads.connection import Connection
 from renderer.threads.dispatcher import ThreadDispatcher
 from renderer.wire.link import Fate
 from tests.support.memory import Heard, MemoryMain, MemoryRenderer
@@ -29,6 +33,7 @@ class Returning(MemoryRenderer):
     def __init__(self, main: MemoryMain, *timeouts: float) -> None:
         super().__init__(main)
         self.outcomes = Heard()
+        self._has_line = threading.Event()
         self._main_closed = main.closed
         self.on("x", self.outcomes.listener)
         self.connect()
@@ -42,6 +47,22 @@ class Returning(MemoryRenderer):
                 self.outcomes.put(self.connect(connect_timeout=timeout).id)
             except ConnectionClosed as error:
                 self.outcomes.put(str(error)[:15])
+
+    def _line(self, deadline: Deadline = FOR_EVER) -> Connection:
+        line = super()._line(deadline)
+        self._has_line.set()
+        return line
+
+    def begins(
+        self,
+        helpers: ThreadPoolExecutor,
+        wait: Callable[..., object],
+        *timeout: float,
+    ) -> Future[object]:
+        """Have a thread wait, and return when it waits for this very connection."""
+        waiting = helpers.submit(wait, *timeout)
+        assert self._has_line.wait(PATIENCE)
+        return waiting
 
     def main_is_there(self) -> None:
         with self._main.lock:
@@ -84,7 +105,7 @@ def test_who_waits_goes_on_with_the_new_connection(
     main: MemoryMain, returning: Callable[..., Returning], helpers: ThreadPoolExecutor
 ) -> None:
     with returning(LONG) as ipc:
-        waiting = helpers.submit(ipc.wait)
+        waiting = ipc.begins(helpers, ipc.wait)
         main.drop()
         ipc.hook_connects()
         ipc.main_is_there()
@@ -100,7 +121,7 @@ def test_a_page_stays_for_the_new_connection(
     main: MemoryMain, returning: Callable[..., Returning], helpers: ThreadPoolExecutor
 ) -> None:
     with returning(LONG) as ipc:
-        staying = helpers.submit(ipc._stay)  # noqa: SLF001
+        staying = ipc.begins(helpers, ipc._stay)  # noqa: SLF001
         main.goodbye()
         ipc.hook_connects()
         ipc.main_is_there()
@@ -114,7 +135,7 @@ def test_who_waits_has_a_timeout(
     main: MemoryMain, returning: Callable[..., Returning], helpers: ThreadPoolExecutor
 ) -> None:
     with returning(LONG) as ipc:
-        waiting = helpers.submit(ipc.wait, 0.5)
+        waiting = ipc.begins(helpers, ipc.wait, 0.5)
         main.goodbye()
         assert waiting.result(PATIENCE) is False
         ipc.hook_connects()
@@ -131,7 +152,7 @@ def test_close_ends_it(
     parted: bool,
 ) -> None:
     with returning(LONG) as ipc:
-        waiting = helpers.submit(ipc.wait)
+        waiting = ipc.begins(helpers, ipc.wait)
         main.goodbye() if parted else main.drop()
         ipc.hook_connects()
         ipc.close()
@@ -143,7 +164,7 @@ def test_a_hook_that_finds_nobody(
     main: MemoryMain, returning: Callable[..., Returning], helpers: ThreadPoolExecutor
 ) -> None:
     with returning(0.2) as ipc:
-        staying = helpers.submit(ipc._stay)  # noqa: SLF001
+        staying = ipc.begins(helpers, ipc._stay)  # noqa: SLF001
         main.drop()
         assert "broke" in str(staying.result(PATIENCE))
         assert ipc.outcomes.next() == "no main process"
@@ -171,7 +192,7 @@ def test_a_hook_that_tries_until_it_finds_one(
     main: MemoryMain, returning: Callable[..., Returning], helpers: ThreadPoolExecutor
 ) -> None:
     with returning(0.1, 0.1, LONG) as ipc:
-        waiting = helpers.submit(ipc.wait)
+        waiting = ipc.begins(helpers, ipc.wait)
         main.drop()
         assert [ipc.outcomes.next() for _ in range(2)] == ["no main process"] * 2
         ipc.main_is_there()
