@@ -283,8 +283,8 @@ class IpcRenderer(Connected):
         Returns:
             That connection; None if the time is over.
         """
-        line = self._line(deadline)
         with quiet_interrupts():
+            line = self._line(deadline)
             while line.wait_over(deadline):
                 following = self._following(line, deadline)
                 if following is None:

@@ -277,6 +277,25 @@ def test_ctrl_c_is_quiet(
         assert end_of(page) == (code, "", "")
 
 
+def test_ctrl_c_is_quiet_while_there_is_no_main(script: Script) -> None:
+    page = script(
+        f"""
+    import logging
+    from renderer import IpcRenderer
+
+    class Doubts(logging.Handler):
+        def emit(self, record):
+            print("ready", flush=True)
+
+    logging.getLogger("ipc.renderer").addHandler(Doubts())
+    IpcRenderer("127.0.0.1:1", connect_timeout={PATIENCE}).wait()
+    """
+    )
+    with running("127.0.0.1:1", page) as running_page:
+        running_page.send_signal(signal.SIGINT)
+        assert end_of(running_page) == (-signal.SIGINT, "", "")
+
+
 def test_a_script_may_catch_ctrl_c(main: RunningMain, script: Script) -> None:
     page = script(
         f"""{READY_WHEN_IT_WAITS}
