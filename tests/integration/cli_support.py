@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
@@ -10,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.processes import PATIENCE, run_python
+from tests.support.processes import PATIENCE, environment, run_python
 
 MAIN = """
     import array, asyncio, datetime, re
@@ -101,10 +100,6 @@ MAIN = """
             knot, array.array("f", [1.5, float("inf")]), "\\x9b31m \\u202e é", None,
         ]
 """
-
-
-def environment(address: str) -> dict[str, str]:
-    return {**os.environ, "ELECTRON_IPC_ADDRESS": address}
 
 
 def patient(name: str, *words: str) -> tuple[str, ...]:

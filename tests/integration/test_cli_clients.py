@@ -23,12 +23,11 @@ from tests.integration.cli_support import (
     MAIN,
     client,
     clients,
-    environment,
     patient,
     running_client,
 )
 from tests.support.memory import MemoryMain, served
-from tests.support.processes import PATIENCE, RunningMain, running_main
+from tests.support.processes import PATIENCE, RunningMain, environment, running_main
 from tests.support.waiting import TIMEOUTS
 
 NOBODY = "127.0.0.1:1"

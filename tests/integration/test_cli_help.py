@@ -17,10 +17,11 @@ from click.testing import CliRunner
 import renderer
 from mainproc.cli import main as command
 from mainproc.clients.json_values import FORMS
-from tests.integration.cli_support import environment, patient
+from tests.integration.cli_support import patient
 from tests.integration.conftest import Write
 from tests.support.processes import (
     PATIENCE,
+    environment,
     noteworthy,
     run_python,
     running_command,

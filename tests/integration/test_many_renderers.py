@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 import renderer
 from renderer.wire.limits import DEFAULT_LIMITS, MIB
 from tests.integration.conftest import Write
-from tests.support.processes import PATIENCE, RunningMain, running_main
+from tests.support.processes import PATIENCE, RunningMain, environment, running_main
 
 CROWD = 199
 CALLS = 10
@@ -103,7 +102,7 @@ THE_STOPPED_ONE = f"""
 def running(script: Path, main: RunningMain) -> Generator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, str(script)],
-        env={**os.environ, "ELECTRON_IPC_ADDRESS": main.address},
+        env=environment(main.address),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

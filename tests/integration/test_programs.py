@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 from tests.support.processes import (
     PATIENCE,
     RunningMain,
+    environment,
     noteworthy,
     run_python,
     running_main,
@@ -28,13 +28,9 @@ Way = tuple[str, ...]
 WAYS = pytest.mark.parametrize("way", [(), ("-m", "renderer")], ids=["python", "-m"])
 
 
-def environment(main: RunningMain) -> dict[str, str]:
-    return {**os.environ, "ELECTRON_IPC_ADDRESS": main.address}
-
-
 def output_of(main: RunningMain, *command: str) -> list[str]:
     """Run a page to its good end; return the lines that it prints."""
-    code, out, err = run_python(*command, cwd=PROGRAMS, env=environment(main))
+    code, out, err = run_python(*command, cwd=PROGRAMS, env=environment(main.address))
     assert (code, err) == (0, "")
     return out.splitlines()
 
@@ -81,7 +77,7 @@ def test_errors_with_details(way: Way) -> None:
 @WAYS
 def test_main_asks_the_window(way: Way) -> None:
     with running_main(PROGRAMS / "question_main.py") as main:
-        env = environment(main)
+        env = environment(main.address)
         with subprocess.Popen(
             [sys.executable, *way, "question_page.py"],
             cwd=PROGRAMS,
@@ -104,7 +100,7 @@ def test_five_windows_and_broadcast() -> None:
             subprocess.Popen(
                 [sys.executable, "chat_page.py", name],
                 cwd=PROGRAMS,
-                env=environment(main),
+                env=environment(main.address),
                 stdout=subprocess.PIPE,
                 text=True,
             )

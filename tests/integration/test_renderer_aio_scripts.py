@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 
 from tests.support.processes import (
     PATIENCE,
+    environment,
     next_line,
     noteworthy,
     run_python,
@@ -65,7 +65,7 @@ def other(script: Callable[[str, str], Path]) -> Iterator[Any]:
 
 
 def run_page(address: str, *command: str | Path) -> tuple[int, str, str]:
-    return run_python(*command, env={**os.environ, "ELECTRON_IPC_ADDRESS": address})
+    return run_python(*command, env=environment(address))
 
 
 WAYS = pytest.mark.parametrize("way", [(), ("-m", "renderer")], ids=["python", "-m"])
@@ -235,7 +235,7 @@ def test_ctrl_c_says_goodbye(other: Any, script: Callable[[str, str], Path]) -> 
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "renderer", page],
-        env={**os.environ, "ELECTRON_IPC_ADDRESS": other.address},
+        env=environment(other.address),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -37,7 +37,7 @@ from renderer.wire.limits import Limits
 from tests.support.leap import leap_once_refused
 from tests.support.memory import Heard, MemoryMain, served
 from tests.support.ports import reserved
-from tests.support.processes import PATIENCE, RunningMain, running_main
+from tests.support.processes import PATIENCE, RunningMain, environment, running_main
 from tests.support.waiting import TIMEOUTS
 
 MAIN = """
@@ -463,7 +463,7 @@ def test_a_renderer_is_not_usable_after_fork(main: RunningMain, tmp_path: Path) 
     page.write_text(textwrap.dedent(FORKING))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", page],
-        env={**os.environ, "ELECTRON_IPC_ADDRESS": main.address},
+        env=environment(main.address),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

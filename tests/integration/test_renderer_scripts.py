@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -18,10 +16,12 @@ from tests.support.memory import MemoryMain, served
 from tests.support.processes import (
     PATIENCE,
     RunningMain,
+    end_of,
+    environment,
     next_line,
-    noteworthy,
     run_python,
     running_main,
+    running_page,
 )
 
 MAIN = """
@@ -70,31 +70,12 @@ def script(tmp_path: Path) -> Script:
     return write
 
 
-def environment(address: str) -> dict[str, str]:
-    return {**os.environ, "ELECTRON_IPC_ADDRESS": address}
-
-
 @contextmanager
 def running(address: str, *command: str | Path) -> Generator[subprocess.Popen[str]]:
     """Run a page that prints a line when it is ready."""
-    page = subprocess.Popen(
-        [sys.executable, *command],
-        env=environment(address),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with page:
-        try:
-            assert next_line(page) == "ready"
-            yield page
-        finally:
-            page.kill()
-
-
-def end_of(page: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = page.communicate(timeout=PATIENCE)
-    return page.returncode, out, noteworthy(err)
+    with running_page(address, *command) as page:
+        assert next_line(page) == "ready"
+        yield page
 
 
 def seen_by(main: RunningMain) -> object:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import textwrap
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -16,9 +14,10 @@ import pytest
 from tests.support.processes import (
     PATIENCE,
     RunningMain,
+    end_of,
     next_line,
-    noteworthy,
     running_main,
+    running_page,
 )
 
 MAIN = """
@@ -81,37 +80,14 @@ def main_at(address: str, folder: Path) -> Generator[RunningMain]:
         yield main
 
 
-@contextmanager
-def running(
-    address: str, folder: Path, way: tuple[str, ...], text: str
-) -> Generator[subprocess.Popen[str]]:
-    path = folder / "page.py"
-    path.write_text(textwrap.dedent(text))
-    page = subprocess.Popen(
-        [sys.executable, *way, path],
-        env={**os.environ, "ELECTRON_IPC_ADDRESS": address},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with page:
-        try:
-            yield page
-        finally:
-            page.kill()
-
-
-def end_of(page: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = page.communicate(timeout=PATIENCE)
-    return page.returncode, out, noteworthy(err)
-
-
 @pytest.fixture
 def looking(
     address: str, tmp_path: Path, way: tuple[str, ...], text: str
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a page whose main has gone, and whose hook looks for the next."""
-    with running(address, tmp_path, way, text) as page:
+    path = tmp_path / "page.py"
+    path.write_text(textwrap.dedent(text))
+    with running_page(address, *way, path) as page:
         with main_at(address, tmp_path) as main:
             assert next_line(page) == "hello"
             assert main.stop()[0] == 0

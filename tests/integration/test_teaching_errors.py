@@ -6,7 +6,6 @@ promises word by word; a program here is one that somebody would write by mistak
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -19,7 +18,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Write
-from tests.support.processes import PATIENCE, RunningMain, run_python, running_main
+from tests.support.processes import (
+    PATIENCE,
+    RunningMain,
+    environment,
+    run_python,
+    running_main,
+)
 
 MAIN = """\
 from mainproc import ipc
@@ -61,10 +66,6 @@ def nowhere() -> Iterator[str]:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield "127.0.0.1:{1}".format(*reserved.getsockname())
-
-
-def environment(address: str) -> dict[str, str]:
-    return {**os.environ, "ELECTRON_IPC_ADDRESS": address}
 
 
 def error_of(page: Path, address: str) -> str:

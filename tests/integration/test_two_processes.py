@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -18,16 +17,12 @@ from tests.integration.conftest import Write
 from tests.support.processes import (
     PATIENCE,
     RunningMain,
+    environment,
     next_line,
     noteworthy,
     run_python,
     running_main,
 )
-
-
-def page_environment(main: RunningMain) -> dict[str, str]:
-    return {**os.environ, "ELECTRON_IPC_ADDRESS": main.address}
-
 
 SEED_MAIN = """
     from mainproc import ipc
@@ -68,7 +63,7 @@ def test_the_seeds_two_programs(
     with running_main(main_py) as main:
         page = subprocess.Popen(
             [sys.executable, "-m", "renderer", str(page_py)],
-            env=page_environment(main),
+            env=environment(main.address),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -131,7 +126,7 @@ def test_sends_as_the_last_lines_of_a_script_arrive(
         """,
     )
     for _ in range(3):
-        code, out, err = run_python(page, env=page_environment(collecting))
+        code, out, err = run_python(page, env=environment(collecting.address))
         assert (code, out, err) == (0, "", "")
         with renderer.connect(collecting.address) as ipc:
             assert ipc.invoke("seen").result(PATIENCE) == list(range(1000))
@@ -220,7 +215,7 @@ def test_killing_a_renderer_cancels_its_handlers(
         """,
     )
     process = subprocess.Popen(
-        [sys.executable, str(page)], env=page_environment(waiting)
+        [sys.executable, str(page)], env=environment(waiting.address)
     )
     with process:
         assert waiting.next_line() == "all begun"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -38,8 +39,7 @@ class RunningMain:
     def stop(self) -> tuple[int, str, str]:
         """End it in order; return exit code, rest of its output, and its errors."""
         self.process.terminate()
-        out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out, noteworthy(err)
+        return end_of(self.process)
 
 
 @contextmanager
@@ -64,6 +64,36 @@ def running_command(*command: str) -> Iterator[RunningMain]:
         finally:
             process.kill()
             process.communicate(timeout=PATIENCE)
+
+
+def environment(address: str) -> dict[str, str]:
+    """Return what tells a program where main is."""
+    return {**os.environ, "ELECTRON_IPC_ADDRESS": address}
+
+
+@contextmanager
+def running_page(
+    address: str, *command: str | Path
+) -> Generator[subprocess.Popen[str]]:
+    """Run a Python program that is a renderer while the block runs."""
+    page = subprocess.Popen(
+        [sys.executable, *command],
+        env=environment(address),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with page:
+        try:
+            yield page
+        finally:
+            page.kill()
+
+
+def end_of(page: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for a program's end; return exit code, rest of its output, its errors."""
+    out, err = page.communicate(timeout=PATIENCE)
+    return page.returncode, out, noteworthy(err)
 
 
 _SLOW: Final = re.compile(

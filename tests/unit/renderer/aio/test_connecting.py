@@ -227,11 +227,19 @@ class DeafMain(MemoryMain):
             super()._take(frame)
 
 
+@pytest.mark.parametrize(
+    ("attempt", "reason"),
+    [
+        (LinkBroken("nobody", "not-sent", Fate.RESUME), "nobody"),
+        (refusal(reasons.SHUTDOWN, "main stops"), "main stops"),
+    ],
+    ids=["nobody", "stopping"],
+)
 async def test_an_attempt_that_we_end_ourselves_hides_no_reason(
-    monkeypatch: pytest.MonkeyPatch,
+    attempt: IpcError | bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main = DeafMain()
-    main.attempts = absent(1)
+    main.attempts = [attempt]
     ipc = MemoryAioRenderer(main)
     connecting = asyncio.ensure_future(ipc.connect())
     await until(lambda: main.closed)
@@ -239,7 +247,7 @@ async def test_an_attempt_that_we_end_ourselves_hides_no_reason(
     leap(3600)
     with pytest.raises(ConnectionClosed, match="no main process") as closed:
         await connecting
-    assert closed.value.__notes__ == ["the last attempt: UNAVAILABLE: nobody"]
+    assert closed.value.__notes__ == [f"the last attempt: {reason}"]
     await ipc.aclose()
 
 
@@ -283,20 +291,6 @@ async def test_a_main_that_stops_is_followed_by_another(
     assert await hear(main) == ("x", [])
     main.send("y", 1)
     assert await heard == 1
-
-
-async def test_a_main_that_only_stops_is_told(
-    main: MemoryMain, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    main.attempts = [refusal(reasons.SHUTDOWN, "main stops")] * 1000
-    async with renderer_of(main) as ipc:
-        connecting = asyncio.ensure_future(ipc.connect())
-        await until(lambda: main.closed)
-        leap_over_deadlines(3600, monkeypatch)
-        leap(3600)
-        with pytest.raises(ConnectionClosed, match="no main process") as closed:
-            await connecting
-    assert closed.value.__notes__ == ["the last attempt: main stops"]
 
 
 async def test_more_than_mains_window_was_accepted_before(main: MemoryMain) -> None:
