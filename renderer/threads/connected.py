@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import repeat
@@ -30,7 +31,7 @@ logger = logging.getLogger("ipc.renderer")
 FOR_EVER: Final = Deadline(None)
 
 
-class Connected(Channels):
+class Connected(Channels, ABC):
     """What has a connection to main, or can have one.
 
     Args:
@@ -200,13 +201,13 @@ class Connected(Channels):
             raise closed_early()
         return connection
 
+    @abstractmethod
     def close(self) -> None:
         """End the connection, or the search for one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _leave(self, flush_s: float, part_s: float) -> int:
         """End the connection; return how many messages main has not confirmed."""
-        raise NotImplementedError
 
     def _start(self) -> tuple[Connection, ThreadDispatcher]:
         settings = self._settings
