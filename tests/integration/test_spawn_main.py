@@ -48,8 +48,8 @@ import asyncio, pathlib
 from renderer.aio import ConnectionClosed, ipc
 
 async def page():
-    await ipc.wait()
     try:
+        await ipc.wait()  # raises if main was killed before its Welcome was heard
         ipc.send("x")
     except ConnectionClosed as error:
         pathlib.Path(__file__).with_name("end").write_text(str(error))
