@@ -99,5 +99,14 @@ class LinkBroken(ConnectionClosed):
 
 
 @final
+class NoHandshake(LinkBroken):
+    """Somebody answered, and the two could not agree on TLS.
+
+    Who has never been there gives up. Who has been there before comes back: a byte may
+    have changed on its way, or main may get a better certificate.
+    """
+
+
+@final
 class HungUp(LinkBroken):
     """Somebody answered and hung up before a word was said."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import grpc
 
-from renderer.carrier import HungUp, LinkBroken
+from renderer.carrier import HungUp, LinkBroken, NoHandshake
 from renderer.tls import TLS
 from renderer.wire.errors import (
     AccessDenied,
@@ -30,7 +30,7 @@ SEND_SYNC: Final = "/electron_ipc.v1.IpcService/SendSync"
 _NEVER_LEFT: Final = "failed to connect to all addresses"
 
 # And the texts with which it says why; none of these is a matter of time.
-_NO_HANDSHAKE: Final = "handshake failed"
+_NOT_TRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 _OTHER_NAME: Final = "Hostname Verification Check failed"
 _NO_TLS: Final = "WRONG_VERSION_NUMBER"
 _EXPIRED: Final = "certificate has expired"
@@ -161,7 +161,7 @@ def _connecting_error(details: str) -> IpcError | None:
         text = "the certificate there has expired: give main a new one"
     elif _TOO_EARLY in details:
         text = "the certificate there is not valid yet: compare the clocks"
-    elif _NO_HANDSHAKE in details:
+    elif _NOT_TRUSTED in details:
         text = (
             "the certificate there is not trusted: give the authority that signed it "
             "as tls=TLS(ca=FILE), --tls-ca FILE or ELECTRON_IPC_CA "
@@ -171,7 +171,7 @@ def _connecting_error(details: str) -> IpcError | None:
         return HungUp(_text(_Status.UNAVAILABLE, details), "not-sent", Fate.RESUME)
     else:
         return None
-    return LinkBroken(text, "not-sent", Fate.GIVE_UP)
+    return NoHandshake(text, "not-sent", Fate.GIVE_UP)
 
 
 def _outcome(code: object, details: str) -> Outcome:

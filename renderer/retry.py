@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, final
 
-from renderer.carrier import LinkBroken
+from renderer.carrier import LinkBroken, NoHandshake
 from renderer.wire.errors import IpcError
 from renderer.wire.link import Fate
 from renderer.wire.session import Session
@@ -80,7 +80,8 @@ def may_help(broken: IpcError | None, *, mortal: bool) -> bool:
     """
     if isinstance(broken, LinkBroken):
         gone = mortal and broken.outcome == "not-sent"
-        return broken.fate is not Fate.GIVE_UP and not gone
+        final = broken.fate is Fate.GIVE_UP and not isinstance(broken, NoHandshake)
+        return not (final or gone)
     return broken is None
 
 

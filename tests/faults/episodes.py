@@ -99,8 +99,11 @@ async def _perform(script: Script, stage: Stage) -> bool:
 
 async def _strike(kind: Kind, stage: Stage) -> None:
     await asyncio.sleep(stage.rng.uniform(0, _SPREAD_S))
-    async with asyncio.timeout(PATIENCE):
-        await stage.proxy.connected()  # else there would be nothing to hit
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await stage.proxy.connected()  # else there would be nothing to hit
+    except TimeoutError:
+        raise Broken(f"nobody has come back for {PATIENCE:g} s") from None
     await kind.strike(stage)
 
 

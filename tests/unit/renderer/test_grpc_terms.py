@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import grpc
 import pytest
 
-from renderer.carrier import LinkBroken
+from renderer.carrier import LinkBroken, NoHandshake
 from renderer.grpc_terms import stream_error, unary_error
 from renderer.wire.errors import (
     AccessDenied,
@@ -50,6 +53,19 @@ def test_every_status_of_a_stream_has_a_meaning(code: grpc.StatusCode) -> None:
         assert code is Code.UNIMPLEMENTED
         assert isinstance(error, LinkBroken)
         assert (error.outcome, error.fate) == ("not-sent", Fate.GIVE_UP)
+
+
+@pytest.mark.parametrize("read", [stream_error, unary_error])
+def test_a_handshake_that_failed(read: Callable[[Any, str], IpcError]) -> None:
+    text = f"{REFUSED} Ssl handshake failed: OPENSSL_internal:"
+    error = read(Code.UNAVAILABLE, text + "CERTIFICATE_VERIFY_FAILED: self-signed: OK")
+    assert isinstance(error, NoHandshake)
+    assert (error.outcome, error.fate) == ("not-sent", Fate.GIVE_UP)
+    assert "(CERTIFICATE_VERIFY_FAILED: self-signed)" in str(error)
+    # A byte may have changed on its way.
+    error = read(Code.UNAVAILABLE, text + "BAD_DECRYPT: OK")
+    assert type(error) is LinkBroken
+    assert (error.outcome, error.fate) == ("not-sent", Fate.RESUME)
 
 
 def test_a_status_without_details() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer.aio import ConnectionClosed
-from renderer.carrier import LinkBroken
+from renderer.carrier import LinkBroken, NoHandshake
 from renderer.wire import events, messages, reasons
 from renderer.wire.errors import AccessDenied, IpcError
 from renderer.wire.frames import refusal
@@ -164,6 +164,17 @@ async def test_giving_up(caplog: pytest.LogCaptureFixture) -> None:
         await ipc.connect()
         ipc.send("z")
         assert await hear(main) == ("z", [])
+
+
+async def test_a_handshake_that_fails_is_not_the_end(main: KeepingMain) -> None:
+    async with renderer_of(main) as ipc:
+        back = asyncio.Event()
+        ipc.on_reconnected(back.set)
+        await ipc.connect()
+        main.attempts = [NoHandshake("not trusted", "not-sent", Fate.GIVE_UP)]
+        main.drop()
+        await asyncio.wait_for(back.wait(), PATIENCE)
+        assert ipc.is_connected()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from itertools import repeat
 import pytest
 
 from renderer import AccessDenied, ConnectionClosed, IpcError
-from renderer.carrier import LinkBroken
+from renderer.carrier import LinkBroken, NoHandshake
 from renderer.deadline import Deadline
 from renderer.threads.links import Links
 from renderer.wire import events, messages, reasons
@@ -209,6 +209,15 @@ def test_an_answer_that_is_final(
     text = f"the connection to main at memory broke: {answer}"
     with pytest.raises(ConnectionClosed, match=text.replace("?", r"\?")):
         ipc.send("x")
+
+
+def test_a_handshake_that_fails_is_not_the_end(
+    main: KeepingMain, ipc: WatchedRenderer
+) -> None:
+    ipc.connect()
+    main.attempts = [NoHandshake("not trusted", "not-sent", Fate.GIVE_UP)]
+    main.drop()
+    assert [ipc.news.next(), ipc.news.next()] == ["reconnecting", "reconnected"]
 
 
 def test_a_goodbye_in_place_of_a_welcome(
