@@ -341,7 +341,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(
     serving = mainproc.serve(IpcMain(), listen=f"unix:{path}")
     starting = asyncio.ensure_future(serving.__aenter__())
     for _ in range(turns):
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a turn of the loop: it is cancelled after each once
     cancelled = starting.cancel()
     await asyncio.wait([starting])
     if not starting.cancelled():  # it was quicker

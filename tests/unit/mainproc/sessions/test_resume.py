@@ -172,7 +172,7 @@ async def test_a_link_that_takes_nothing_more_is_taken_over() -> None:
         page.link.stuck = asyncio.get_running_loop().create_future()
         for n in range(600):  # the first of them wait for the link
             contents.send("y", n)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the turn of the loop in which it begins to write
         page.come_back()
         await page.hears("y", 600)
         assert page.events("y") == [[n] for n in range(600)]
@@ -286,7 +286,7 @@ async def test_main_stops_without_waiting_for_who_says_nothing() -> None:
     async with kept(ipc, sessions) as page:
         silent = type(page.link)(page, -1)
         serving = asyncio.ensure_future(sessions.serve(silent, "memory"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the turn of the loop in which it begins to read
         await asyncio.wait_for(sessions.stop(PATIENCE), PATIENCE / 2)
         page.deaf = False
         silent.arriving.put_nowait(hello(page, token=b"of another main"))

@@ -372,7 +372,7 @@ async def test_closing_while_connecting() -> None:
 async def test_closing_what_has_hardly_begun(main: MemoryMain) -> None:
     ipc = MemoryAioRenderer(main)
     connecting = asyncio.ensure_future(ipc.connect())
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # the turn of the loop in which it begins
     await ipc.aclose()
     with pytest.raises(ConnectionClosed, match="closed before there was a connection"):
         await connecting
@@ -389,7 +389,7 @@ async def test_closing_while_connecting_waits_for_the_end_of_another(
     with pytest.raises(ConnectionClosed, match="broke the contract"):
         await ipc.invoke("x")
     connecting = asyncio.ensure_future(ipc.connect())
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # a turn of the loop for each to begin, in this order
     closing = asyncio.ensure_future(ipc.aclose())
     await asyncio.sleep(0)
     main.write(None)
