@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Generator, Iterable
+from contextlib import contextmanager
 from typing import IO, Literal, final
 from weakref import WeakValueDictionary
 
@@ -43,14 +44,19 @@ class Trace:
         on_terminal = self._file is not None and self._file.isatty()
         self._coloured = on_terminal and not os.environ.get("NO_COLOR")
 
-    def link(self, link: AsyncLink, peer: str) -> AsyncLink:
-        """Return a link that is the same, but for being traced.
+    @contextmanager
+    def link(self, link: AsyncLink, peer: str) -> Generator[AsyncLink]:
+        """Give a link that is the same, but for being traced until the block is left.
 
         Args:
             link: a new link.
             peer: where it comes from.
         """
-        return _TracedLink(link, self, self._lines(peer))
+        traced = _TracedLink(link, self, self._lines(peer))
+        try:
+            yield traced
+        finally:
+            traced.ended()
 
     async def sync(self, request: bytes, response: Awaitable[bytes]) -> bytes:
         """Return the response to a sync message outside a stream; trace both."""
@@ -94,19 +100,28 @@ class _TracedLink:
         self._link = link
         self._trace = trace
         self._lines = lines
+        self._has_ended = False
 
     async def read(self) -> bytes | None:
         frame = await self._link.read()
-        self._note("main", frame)
+        if frame is None:
+            self.ended()
+        else:
+            self._note("main", frame)
         return frame
 
     async def write(self, frame: bytes) -> None:
         self._note("renderer", frame)
         await self._link.write(frame)
 
-    def _note(self, to: Side, frame: bytes | None) -> None:
-        lines = self._lines
-        self._trace.write(lines.end() if frame is None else lines.frame(to, frame))
+    def ended(self) -> None:
+        """Note that no more comes, once: a cut may cancel who reads in place of it."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._trace.write(self._lines.end())
+
+    def _note(self, to: Side, frame: bytes) -> None:
+        self._trace.write(self._lines.frame(to, frame))
 
 
 __all__ = ("Style", "Trace")

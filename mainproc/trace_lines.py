@@ -154,7 +154,6 @@ class MessageLines:
     def end(self) -> Iterator[str]:
         """Yield the line that a link ended before anybody has said goodbye."""
         if not self._parting:
-            self._parting = True
             yield self._line("main", Entry("end", "without goodbye"))
 
     def _line(self, to: Side, entry: Entry) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -89,8 +89,18 @@ class Sessions:
         Raises:
             AccessDenied: the invitation is not for this link.
         """
-        if self._trace is not None:
-            link = self._trace.link(link, peer)
+        trace = self._trace
+        with nullcontext(link) if trace is None else trace.link(link, peer) as seen:
+            await self._serve_who_comes(seen, peer, invitation, admitted, identity)
+
+    async def _serve_who_comes(
+        self,
+        link: AsyncLink,
+        peer: str,
+        invitation: Invitation | None,
+        admitted: Callable[[Connection], object] | None,
+        identity: Identity | None,
+    ) -> None:
         try:
             first = await self._first_frame(link)
             if first is None:

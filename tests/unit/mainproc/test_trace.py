@@ -11,10 +11,13 @@ from collections.abc import Sequence
 import pytest
 
 from electron_ipc.v1 import ipc_pb2 as pb
+from mainproc.ipc_main import IpcMain
+from mainproc.sessions import Sessions
 from mainproc.trace import Style, Trace
 from renderer.wire import messages
 from renderer.wire.errors import ConnectionClosed, IpcTimeout
 from renderer.wire.parcel import Parcel
+from tests.unit.mainproc.page import kept
 
 HELLO = pb.StreamRequest(hello=pb.Hello(client_name="c", title="left", token=b"T0KEN"))
 WELCOME = pb.StreamResponse(
@@ -55,17 +58,18 @@ async def traced(
     """Let frames pass in this order; return the lines of the trace, without times."""
     file = io.StringIO() if file is None else file
     fake = FakeLink([])
-    link = Trace(style, file).link(fake, "peer:1")
-    for item in said:
-        frame = item.SerializeToString() if isinstance(item, pb.StreamRequest) else item
-        if isinstance(frame, pb.StreamResponse):
-            await link.write(frame.SerializeToString())
-            assert fake.written == [frame.SerializeToString()]
-            fake.written.clear()
-        else:
-            fake.arriving.append(frame)
-            assert await link.read() == frame
-    lines = file.getvalue().splitlines()
+    with Trace(style, file).link(fake, "peer:1") as link:
+        for item in said:
+            if isinstance(item, pb.StreamResponse):
+                await link.write(item.SerializeToString())
+                assert fake.written == [item.SerializeToString()]
+                fake.written.clear()
+                continue
+            if isinstance(item, pb.StreamRequest):
+                item = item.SerializeToString()
+            fake.arriving.append(item)
+            assert await link.read() == item
+        lines = file.getvalue().splitlines()
     time = r"\d\d:\d\d:\d\d\.\d{3}"
     return [re.sub(rf'^{time} |"time": "{time}", ', "", line) for line in lines]
 
@@ -109,11 +113,26 @@ async def test_cancels_and_late_replies() -> None:
     assert lines[5] == "3            <- reply     2"
 
 
-async def test_a_cut_is_told_once() -> None:
-    assert await traced(HELLO, None, None) == [
+@pytest.mark.parametrize("arriving", [[], [None], [None, None]])
+async def test_a_cut_is_told_once(arriving: list[None]) -> None:
+    file = io.StringIO()
+    await traced(HELLO, *arriving, file=file)
+    lines = [line.split(" ", 1)[1] for line in file.getvalue().splitlines()]
+    assert lines == [
         "peer:1 'left' -> hello     c comes back, attempt 0",
         "peer:1 'left' -> end       without goodbye",
     ]
+
+
+@pytest.mark.parametrize("style", ["messages", "frames"])
+async def test_a_cut_that_cancels_who_serves(style: Style) -> None:
+    """As gRPC cancels a call whose connection is gone, in place of ending its reads."""
+    file = io.StringIO()
+    ipc = IpcMain()
+    async with kept(ipc, Sessions(ipc, Trace(style, file))) as page:
+        await page.cut()
+        end = file.getvalue().splitlines()[-1]
+    assert "-> end       without goodbye" in end or json.loads(end)["end"] is True
 
 
 async def test_what_cannot_be_read() -> None:
@@ -197,16 +216,16 @@ PONG = messages.sync_response(messages.reply(0, "pong"))
 async def test_unary(known: bool) -> None:
     file = io.StringIO()
     trace = Trace("messages", file)
-    link = trace.link(FakeLink([HELLO.SerializeToString()]), "peer:1")
-    await link.read()
-    await link.write(WELCOME.SerializeToString())
     request = messages.sync_request("x", ["ping"])
     if known:
         request.token = b"T0KEN"
     data = request.SerializeToString()
-    assert await trace.sync(data, answer(PONG)) == PONG
+    with trace.link(FakeLink([HELLO.SerializeToString()]), "peer:1") as link:
+        await link.read()
+        await link.write(WELCOME.SerializeToString())
+        assert await trace.sync(data, answer(PONG)) == PONG
     who = "3 'left'    " if known else "one-shot    "
-    ask, reply = (line[13:] for line in file.getvalue().splitlines()[2:])
+    ask, reply = (line[13:] for line in file.getvalue().splitlines()[2:4])
     assert ask == f"{who} -> send_sync 'x' \"ping\""
     assert re.fullmatch(rf"{who} <- reply     'x' \"pong\" \(\d+\.\d ms\)", reply)
 
@@ -252,8 +271,8 @@ async def test_unary_that_cannot_be_read() -> None:
 
 
 async def test_a_link_that_is_gone_is_gone() -> None:
-    link = Trace("messages", io.StringIO()).link(FakeLink([]), "peer")
-    with pytest.raises(ConnectionClosed):
+    trace = Trace("messages", io.StringIO())
+    with trace.link(FakeLink([]), "peer") as link, pytest.raises(ConnectionClosed):
         await link.write(b"cut")
 
 
@@ -261,8 +280,8 @@ async def test_a_trace_that_cannot_be_written_disturbs_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for trace in closed_traces(monkeypatch):
-        link = trace.link(FakeLink([b"x"]), "peer")
-        assert await link.read() == b"x"
+        with trace.link(FakeLink([b"x"]), "peer") as link:
+            assert await link.read() == b"x"
 
 
 def closed_traces(monkeypatch: pytest.MonkeyPatch) -> list[Trace]:
