@@ -10,8 +10,10 @@ import gc
 import os
 import select
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,7 +99,17 @@ def surviving_threads(before: set[threading.Thread], deadline: float) -> list[st
         gc.collect()  # what owned them may be garbage already
     for thread in new:
         thread.join(max(0.0, deadline - time.monotonic()))
-    return [f"thread {thread.name}" for thread in new if thread.is_alive()]
+    return [
+        f"thread {thread.name} in {whereabouts(thread)}"
+        for thread in new
+        if thread.is_alive()
+    ]
+
+
+def whereabouts(thread: threading.Thread) -> str:
+    """Return what a thread is doing."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001
+    return "its end" if frame is None else "".join(traceback.format_stack(frame))
 
 
 def surviving_children(before: set[int], deadline: float) -> list[str]:

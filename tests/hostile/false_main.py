@@ -6,7 +6,6 @@ import asyncio
 import enum
 import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,8 +14,8 @@ import grpc
 from electron_ipc.v1 import ipc_pb2 as pb
 from renderer import IpcRenderer
 from renderer.aio import IpcRenderer as AioRenderer
-from tests.support.memory import TAKES_PINGS
 from tests.support.processes import PATIENCE
+from tests.support.servers import serving
 
 MOST: Final = 2**64 - 1
 
@@ -62,18 +61,8 @@ def false_main(*script: Step, then: Sequence[Step] = ()) -> Generator[str]:
         except (grpc.RpcError, _Gone):
             pass  # the renderer is gone
 
-    handler: Any = grpc.stream_stream_rpc_method_handler(stream)
-    service = grpc.method_handlers_generic_handler(
-        "electron_ipc.v1.IpcService", {"Stream": handler}
-    )
-    server = grpc.server(ThreadPoolExecutor(4), options=TAKES_PINGS)
-    server.add_generic_rpc_handlers((service,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        server.stop(None).wait(PATIENCE)
+    with serving(stream) as address:
+        yield address
 
 
 class _Gone(Exception):

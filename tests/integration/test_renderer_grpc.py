@@ -11,12 +11,10 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
 import renderer
@@ -38,6 +36,7 @@ from tests.support.leap import leap_once_refused
 from tests.support.memory import Heard, MemoryMain, served
 from tests.support.ports import reserved
 from tests.support.processes import PATIENCE, RunningMain, environment, running_main
+from tests.support.servers import serving
 from tests.support.waiting import TIMEOUTS
 
 MAIN = """
@@ -175,18 +174,13 @@ def test_a_server_that_never_answers() -> None:
 
 
 def test_a_server_that_is_not_ours() -> None:
-    server = grpc.server(futures.ThreadPoolExecutor(1))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        ipc = IpcRenderer(f"127.0.0.1:{port}")
+    with serving() as address:
+        ipc = IpcRenderer(address)
         for use in (ipc.connect, lambda: ipc.send_sync("x")):
             with pytest.raises(
                 ConnectionClosed, match=r"no main process of electron-ipc"
             ):
                 use()
-    finally:
-        server.stop(None).wait(PATIENCE)
 
 
 # ---- sync messages, both ways --------------------------------------------------------

@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -24,12 +23,9 @@ from renderer.wire.limits import DEFAULT_LIMITS, Limits
 from renderer.wire.session import Role, Session
 from renderer.wire.state import State
 from tests.support.processes import PATIENCE
+from tests.support.servers import serving
 
 T = TypeVar("T")
-
-TAKES_PINGS = [("grpc.http2.max_ping_strikes", 0)]
-"""For servers, which else end a connection that is long without data."""
-
 
 Arriving = queue.SimpleQueue[bytes | IpcError | None]
 """What is on its way to a renderer: frames, and how the link ends."""
@@ -329,15 +325,5 @@ def served(main: MemoryMain) -> Generator[tuple[MemoryMain, str]]:
         yield from frames_in(arriving)
         reader.join(PATIENCE)
 
-    handler: Any = grpc.stream_stream_rpc_method_handler(stream)
-    service = grpc.method_handlers_generic_handler(
-        "electron_ipc.v1.IpcService", {"Stream": handler}
-    )
-    server = grpc.server(ThreadPoolExecutor(4), options=TAKES_PINGS)
-    server.add_generic_rpc_handlers((service,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield main, f"127.0.0.1:{port}"
-    finally:
-        server.stop(None).wait(PATIENCE)
+    with serving(stream) as address:
+        yield main, address
