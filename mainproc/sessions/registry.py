@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -90,32 +90,21 @@ class Sessions:
             AccessDenied: the invitation is not for this link.
         """
         trace = self._trace
-        with nullcontext(link) if trace is None else trace.link(link, peer) as seen:
-            await self._serve_who_comes(seen, peer, invitation, admitted, identity)
-
-    async def _serve_who_comes(
-        self,
-        link: AsyncLink,
-        peer: str,
-        invitation: Invitation | None,
-        admitted: Callable[[Connection], object] | None,
-        identity: Identity | None,
-    ) -> None:
-        try:
-            first = await self._first_frame(link)
-            if first is None:
-                return
-            # Main does not wait at its end for those who have said nothing yet.
-            with self._tracked():
-                await self._serve(link, first, invitation, admitted, identity)
-        except (RemoteProtocolError, Overloaded) as error:
-            self._log_refusal(peer, error)
-            self.ipc.observers.refused(None, error, peer=peer)
-            full = isinstance(error, Overloaded)
-            why = reasons.OVERLOADED if full else reasons.PROTOCOL
-            await link.write(refusal(why, str(error)))
-        except ConnectionClosed:
-            pass  # nobody is left to read why
+        traced = nullcontext(link) if trace is None else trace.link(link, peer)
+        with traced as link, suppress(ConnectionClosed):  # nobody is left to be told
+            try:
+                first = await self._first_frame(link)
+                if first is None:
+                    return
+                # Main does not wait at its end for those who have said nothing yet.
+                with self._tracked():
+                    await self._serve(link, first, invitation, admitted, identity)
+            except (RemoteProtocolError, Overloaded) as error:
+                self._log_refusal(peer, error)
+                self.ipc.observers.refused(None, error, peer=peer)
+                full = isinstance(error, Overloaded)
+                why = reasons.OVERLOADED if full else reasons.PROTOCOL
+                await link.write(refusal(why, str(error)))
 
     def _log_refusal(self, peer: str, error: Exception) -> None:
         # Whoever can connect can have this happen as often as he likes.

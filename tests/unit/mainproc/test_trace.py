@@ -69,9 +69,14 @@ async def traced(
                 item = item.SerializeToString()
             fake.arriving.append(item)
             assert await link.read() == item
-        lines = file.getvalue().splitlines()
+        return lines_in(file)
+
+
+def lines_in(file: io.StringIO) -> list[str]:
+    """Return the lines of a trace, without times."""
     time = r"\d\d:\d\d:\d\d\.\d{3}"
-    return [re.sub(rf'^{time} |"time": "{time}", ', "", line) for line in lines]
+    without = re.compile(rf'^{time} |"time": "{time}", ')
+    return [without.sub("", line) for line in file.getvalue().splitlines()]
 
 
 async def test_both_directions() -> None:
@@ -117,22 +122,28 @@ async def test_cancels_and_late_replies() -> None:
 async def test_a_cut_is_told_once(arriving: list[None]) -> None:
     file = io.StringIO()
     await traced(HELLO, *arriving, file=file)
-    lines = [line.split(" ", 1)[1] for line in file.getvalue().splitlines()]
-    assert lines == [
+    assert lines_in(file) == [
         "peer:1 'left' -> hello     c comes back, attempt 0",
         "peer:1 'left' -> end       without goodbye",
     ]
 
 
-@pytest.mark.parametrize("style", ["messages", "frames"])
-async def test_a_cut_that_cancels_who_serves(style: Style) -> None:
+@pytest.mark.parametrize(
+    ("style", "end"),
+    [
+        ("messages", "{id:<12} -> end       without goodbye"),
+        ("frames", '{{"renderer": {id}, "title": "", "to": "main", "end": true}}'),
+    ],
+    ids=["messages", "frames"],
+)
+async def test_a_cut_that_cancels_who_serves(style: Style, end: str) -> None:
     """As gRPC cancels a call whose connection is gone, in place of ending its reads."""
     file = io.StringIO()
     ipc = IpcMain()
     async with kept(ipc, Sessions(ipc, Trace(style, file))) as page:
         await page.cut()
-        end = file.getvalue().splitlines()[-1]
-    assert "-> end       without goodbye" in end or json.loads(end)["end"] is True
+        *_, last = lines_in(file)
+    assert last == end.format(id=page.contents.id)
 
 
 async def test_what_cannot_be_read() -> None:
@@ -225,9 +236,10 @@ async def test_unary(known: bool) -> None:
         await link.write(WELCOME.SerializeToString())
         assert await trace.sync(data, answer(PONG)) == PONG
     who = "3 'left'    " if known else "one-shot    "
-    ask, reply = (line[13:] for line in file.getvalue().splitlines()[2:4])
+    ask, reply, end = (line[13:] for line in file.getvalue().splitlines()[2:])
     assert ask == f"{who} -> send_sync 'x' \"ping\""
     assert re.fullmatch(rf"{who} <- reply     'x' \"pong\" \(\d+\.\d ms\)", reply)
+    assert end == "3 'left'     -> end       without goodbye"
 
 
 async def test_unary_frames() -> None:

@@ -13,9 +13,10 @@ import pytest
 from electron_ipc.v1 import ipc_pb2 as pb
 from mainproc import IpcMain, WebContents
 from mainproc.home import Home
+from mainproc.sessions import Sessions
 from mainproc.sessions.connection import Connection
 from renderer.wire import messages
-from renderer.wire.errors import RemoteProtocolError
+from renderer.wire.errors import ConnectionClosed, RemoteProtocolError
 from renderer.wire.limits import Limits
 from tests.unit.mainproc.page import Page, connected, main_with
 
@@ -301,6 +302,22 @@ async def test_a_first_frame_that_cannot_be(first: bytes, text: str) -> None:
         Connection(ipc, first, home=Home(), on_end=lambda _: None)
     assert ipc.web_contents == ()
     assert len(WebContents.get_all()) == before
+
+
+class GoneLink:
+    """Has brought a frame, and takes none."""
+
+    async def read(self) -> bytes | None:
+        return b"\xff\xff"
+
+    async def write(self, frame: bytes) -> None:
+        raise ConnectionClosed("the call is over", "unknown")
+
+
+async def test_one_that_is_gone_before_it_is_told_why() -> None:
+    ipc = main_with()
+    await Sessions(ipc).serve(GoneLink(), "peer")
+    assert ipc.web_contents == ()
 
 
 HOSTILE = [
